@@ -1,0 +1,230 @@
+"""Requests to the router and to the SLA service on `omniroute.commands.v1`, and their one outcome each.
+
+A command's `key` is its pool's, or `<workspace>/*` when every partition gets a copy (targets and calendars; each
+copy's id is `<id>.p<n>`). `actor` is the API key's id or `agent:<id>`: never a name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from libs.common.events.base import COMMANDS, OUTCOMES, Event, Instant, Topic
+from libs.common.events.values import (
+    Capacity,
+    EscalationStep,
+    Match,
+    Metric,
+    PresenceStatus,
+    RelaxStep,
+    Requirement,
+)
+
+
+class Command(Event, frozen=True, kw_only=True):
+    topic: ClassVar[Topic | None] = COMMANDS
+    subject_field: ClassVar[str] = "command_id"
+    command_id: str
+    actor: str
+
+
+class CommandDecided(Event, frozen=True, kw_only=True):
+    """The one answer to a command. `status` is an HTTP status; `code` is stable and names a refusal."""
+
+    type: ClassVar[str] = "command.decided"
+    topic: ClassVar[Topic | None] = OUTCOMES
+    subject_field: ClassVar[str] = "command_id"
+    command_id: str
+    status: int
+    code: str = "ok"
+    state: dict[str, Any] = {}
+    """The subject's present state, also when refused: `{"contact_id": …, "state": "assigned", "agent": …}`."""
+    batch: int = 0
+    """The commit it belongs to: a projection that has applied it shows what this answer says."""
+
+
+class PutPool(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "pool.put"
+
+
+class DeletePool(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "pool.delete"
+
+
+class PutPolicy(Command, frozen=True, kw_only=True):
+    """Scoring weights in thousandths; what is absent takes its default."""
+
+    type: ClassVar[str] = "policy.put"
+    weights: dict[str, int]
+
+
+class PutQueue(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "queue.put"
+    queue_id: str
+    order: int = 100
+    match: Match = Match()
+    requirement: Requirement | None = None
+    """None: whoever takes a public contact needs the skill `public`."""
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+    last_agent_seconds: int = 45
+
+
+class DeleteQueue(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "queue.delete"
+    queue_id: str
+
+
+class PutAgent(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.put"
+    agent_id: str
+    skills: dict[str, int]
+    capacity: Capacity = Capacity()
+    preferred_queues: tuple[str, ...] = ()
+
+
+class DeleteAgent(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.delete"
+    agent_id: str
+
+
+class SetPresence(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.set_presence"
+    agent_id: str
+    status: PresenceStatus
+    reason: str | None = None
+    lease_seconds: int = 60
+
+
+class RenewLeases(Command, frozen=True, kw_only=True):
+    """The heartbeats of a second, as one command: agent id → seconds from now."""
+
+    type: ClassVar[str] = "agent.renew_leases"
+    leases: dict[str, int]
+
+
+class CompleteWrapUp(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.complete_wrap_up"
+    agent_id: str
+    contact_id: str | None = None
+    """None: everything the agent is wrapping up."""
+
+
+class OfferCommand(Command, frozen=True, kw_only=True):
+    offer_id: str
+    agent_id: str | None = None
+    """Who asks; None for a supervisor, who may answer for anyone."""
+
+
+class AcceptOffer(OfferCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.accept"
+
+
+class DeclineOffer(OfferCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.decline"
+    reason: str = "declined"
+
+
+class ContactCommand(Command, frozen=True, kw_only=True):
+    contact_id: str
+    agent_id: str | None = None
+    """The agent who asks and must own the contact; None for supervisors and platforms."""
+
+
+class CloseContact(ContactCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.close"
+    resolution: str = "solved"
+
+
+class AbandonContact(ContactCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.abandon"
+    reason: str = "customer_left"
+
+
+class ParkContact(ContactCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.park"
+    until: Instant | None = None
+    reason: str = "awaiting_customer"
+
+
+class ResumeContact(ContactCommand, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.resume"
+
+
+class ReleaseContact(ContactCommand, frozen=True, kw_only=True):
+    """Give a contact back to its queue; it keeps its age."""
+
+    type: ClassVar[str] = "contact.release"
+    reason: str = "released"
+
+
+class SetPriority(ContactCommand, frozen=True, kw_only=True):
+    """`boost` in thousandths of the target, 0 to 250."""
+
+    type: ClassVar[str] = "contact.set_priority"
+    boost: int
+    reason: str = "manual"
+
+
+class PutTarget(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "target.put"
+    target_id: str
+    match: Match = Match()
+    metric: Metric
+    seconds: int
+    goal: float = 0.9
+    calendar: str = "always"
+    warn_at: tuple[float, ...] = ()
+    escalate: tuple[EscalationStep, ...] = ()
+
+
+class DeleteTarget(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "target.delete"
+    target_id: str
+
+
+class PutCalendar(Command, frozen=True, kw_only=True):
+    """Open intervals in UTC, 400 days ahead, compiled by the SLA service's shell from hours and holidays."""
+
+    type: ClassVar[str] = "calendar.put"
+    calendar_id: str
+    hours: str = "24/7"
+    """In the syntax of OpenStreetMap, without comments; `timezone` (IANA) and the holidays' place say the rest."""
+    timezone: str = "UTC"
+    country: str | None = None
+    subdivision: str | None = None
+    open: tuple[tuple[int, int], ...]
+    """(from, to) in microseconds, ascending, disjoint."""
+
+
+class DeleteCalendar(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "calendar.delete"
+    calendar_id: str
+
+
+COMMAND_EVENTS: tuple[type[Event], ...] = (
+    PutPool,
+    DeletePool,
+    PutPolicy,
+    PutQueue,
+    DeleteQueue,
+    PutAgent,
+    DeleteAgent,
+    SetPresence,
+    RenewLeases,
+    CompleteWrapUp,
+    AcceptOffer,
+    DeclineOffer,
+    CloseContact,
+    AbandonContact,
+    ParkContact,
+    ResumeContact,
+    ReleaseContact,
+    SetPriority,
+    PutTarget,
+    DeleteTarget,
+    PutCalendar,
+    DeleteCalendar,
+    CommandDecided,
+)

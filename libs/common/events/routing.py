@@ -1,0 +1,296 @@
+"""The router's decisions on `omniroute.routing.v1`, each with its reasons.
+
+Boosts, score terms and weights are integers in thousandths. Every event says enough for `evolve` to apply it and
+for an integrator to understand it without asking back.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from libs.common.events.base import ROUTING, Event, Instant, Topic
+from libs.common.events.values import (
+    Capacity,
+    Match,
+    Medium,
+    PresenceStatus,
+    RelaxStep,
+    Requirement,
+    Scalar,
+    Tier,
+    Visibility,
+)
+
+Lane = Literal["main", "ageing", "express", "arrival"]
+"""How a pick came about: one of the three lanes of a free agent, or an arriving contact that found one."""
+
+
+class ContactDecision(Event, frozen=True, kw_only=True):
+    topic: ClassVar[Topic | None] = ROUTING
+    contact_id: str
+
+
+class ContactQueued(ContactDecision, frozen=True, kw_only=True):
+    """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
+
+    type: ClassVar[str] = "contact.queued"
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred"]
+    queue: str
+    account: str
+    channel: str
+    medium: Medium
+    visibility: Visibility
+    customer_id: str
+    opened_at: Instant
+    waiting_since: Instant
+    """The time of the customer's oldest unanswered message: the `a` of the score."""
+    tier: Tier = "standard"
+    strikes: int = 0
+    repeat_of: str | None = None
+    last_agent: str | None = None
+    last_agent_until: Instant | None = None
+    """Until then the contact is held for `last_agent`, as long as it is early."""
+    reach: int = 1
+    """People who can see it: max(1, views, followers), or 1 in private."""
+    sentiment: float = 0.0
+    language: str | None = None
+    topics: tuple[str, ...] = ()
+    attributes: dict[str, Scalar] = {}
+    requirement: Requirement = Requirement()
+    """The queue's part of what it needs, before any relaxation; `own_requirement` is needed besides, always."""
+    own_requirement: Requirement | None = None
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+    raised: int = 0
+    """The part of the boost that an escalation or a supervisor has added."""
+    boost: int = 0
+    terms: dict[str, int] = {}
+    target: str | None = None
+    target_version: int = 0
+    target_seconds: int
+    policy_version: int = 0
+
+
+class ContactOffered(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.offered"
+    offer_id: str
+    agent_id: str
+    queue: str
+    medium: Medium
+    expires_at: Instant
+    units: int
+    lane: Lane
+    score: int
+    """The score at `at` in thousandths: slack in units of 1,000 s while early, lateness in targets when late."""
+    boost: int = 0
+    terms: dict[str, int] = {}
+    relaxed: int = 0
+    """How many relaxation steps had passed."""
+    ageing_credit: int = 0
+    express_credit: int = 0
+    ageing_channel: str | None = None
+    """The agent's lane credits (thousandths) and round-robin pointer after this pick; applied with it."""
+    runners_up: tuple[str, ...] = ()
+    """Up to five next choices: agents for an arriving contact, contacts for a free agent."""
+    passed_over: dict[str, int] = {}
+    """How many agents were not chosen, by reason: `{"skill": 3, "at_capacity": 2}`."""
+    ahead: int = 0
+    """For a lane's pick: how many other channels and requirements have a contact of a higher score."""
+    asked_again: bool = False
+    """Everyone able had been asked: a new round has begun."""
+
+
+class OfferDecision(ContactDecision, frozen=True, kw_only=True):
+    offer_id: str
+    agent_id: str
+
+
+class OfferAccepted(OfferDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.accepted"
+
+
+class OfferDeclined(OfferDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.declined"
+    reason: str = "declined"
+
+
+class OfferExpired(OfferDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.expired"
+
+
+class OfferWithdrawn(OfferDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "offer.withdrawn"
+    reason: str
+
+
+class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.assigned"
+    agent_id: str
+    offer_id: str | None = None
+    queue: str
+    channel: str
+    medium: Medium
+    units: int
+    waited_seconds: float
+    forced: bool = False
+
+
+class ContactReleased(ContactDecision, frozen=True, kw_only=True):
+    """The contact left its agent and waits again, with its age."""
+
+    type: ClassVar[str] = "contact.released"
+    agent_id: str
+    reason: str
+
+
+class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.relaxed"
+    step: int
+    requirement: Requirement
+
+
+class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.priority_changed"
+    boost: int
+    terms: dict[str, int]
+    reach: int
+    reason: str
+
+
+class ContactParked(ContactDecision, frozen=True, kw_only=True):
+    """Nothing to do until the customer writes (or until `until`); capacity is free."""
+
+    type: ClassVar[str] = "contact.parked"
+    agent_id: str | None = None
+    until: Instant | None = None
+    reason: str
+
+
+class ContactResumed(ContactDecision, frozen=True, kw_only=True):
+    """A parked contact has work again: with its agent when there is room (`agent_id`), else it is queued next."""
+
+    type: ClassVar[str] = "contact.resumed"
+    agent_id: str | None = None
+    reason: str
+    waiting_since: Instant
+
+
+class ContactUnroutable(ContactDecision, frozen=True, kw_only=True):
+    """The flag that nobody can or will take a contact, set or ended; the contact keeps its place."""
+
+    type: ClassVar[str] = "contact.unroutable"
+    unroutable: bool = True
+    reason: str
+    """`no_agent`: nobody has the skills; `nobody_answers`: so many were asked. When it ends: what ended it."""
+    missing: tuple[str, ...] = ()
+    """The skills that the agent who comes nearest lacks."""
+
+
+class ContactWrapUpStarted(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.wrap_up_started"
+    agent_id: str
+    until: Instant
+    resolution: str
+
+
+class ContactWrapUpEnded(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.wrap_up_ended"
+    agent_id: str
+
+
+class ContactClosed(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.closed"
+    agent_id: str | None = None
+    resolution: str
+
+
+class ContactAbandoned(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.abandoned"
+    agent_id: str | None = None
+    reason: str
+
+
+class AgentDecision(Event, frozen=True, kw_only=True):
+    topic: ClassVar[Topic | None] = ROUTING
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+
+
+class AgentPresenceChanged(AgentDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.presence_changed"
+    status: PresenceStatus
+    reason: str | None = None
+    lease_until: Instant | None = None
+    release_at: Instant | None = None
+    """When an absent agent's unanswered contacts go back to their queues."""
+
+
+class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.updated"
+    config_version: int
+    deleted: bool = False
+    skills: dict[str, int] = {}
+    capacity: Capacity = Capacity()
+    preferred_queues: tuple[str, ...] = ()
+
+
+class QueueUpdated(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "queue.updated"
+    topic: ClassVar[Topic | None] = ROUTING
+    subject_field: ClassVar[str] = "queue_id"
+    queue_id: str
+    config_version: int
+    deleted: bool = False
+    order: int = 100
+    match: Match = Match()
+    requirement: Requirement | None = None
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+    last_agent_seconds: int = 45
+
+
+class PoolUpdated(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "pool.updated"
+    topic: ClassVar[Topic | None] = ROUTING
+    subject_field: ClassVar[str] = "pool_id"
+    pool_id: str
+    deleted: bool = False
+
+
+class PolicyUpdated(Event, frozen=True, kw_only=True):
+    type: ClassVar[str] = "policy.updated"
+    topic: ClassVar[Topic | None] = ROUTING
+    subject_field: ClassVar[str] = "pool_id"
+    pool_id: str
+    policy_version: int
+    weights: dict[str, int]
+
+
+ROUTING_EVENTS: tuple[type[Event], ...] = (
+    ContactQueued,
+    ContactOffered,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+    ContactAssigned,
+    ContactReleased,
+    ContactRelaxed,
+    ContactPriorityChanged,
+    ContactParked,
+    ContactResumed,
+    ContactUnroutable,
+    ContactWrapUpStarted,
+    ContactWrapUpEnded,
+    ContactClosed,
+    ContactAbandoned,
+    AgentPresenceChanged,
+    AgentUpdated,
+    QueueUpdated,
+    PoolUpdated,
+    PolicyUpdated,
+)

@@ -1,0 +1,89 @@
+"""The values that events are made of: requirements, reach, capacity, matching rules. Frozen and comparable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Medium = Literal["voice", "live", "async"]
+Visibility = Literal["public", "community", "private"]
+Tier = Literal["standard", "silver", "gold"]
+PresenceStatus = Literal["offline", "available", "busy", "away"]
+Scalar = str | int | float | bool
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class SkillNeed(Value, frozen=True):
+    """A skill at a proficiency of at least `level` (1 to 5)."""
+
+    skill: str
+    level: int = 1
+
+
+class Requirement(Value, frozen=True):
+    """Every skill of `all`, one of `any` (when there are some), none of `none`."""
+
+    all: tuple[SkillNeed, ...] = ()
+    any: tuple[SkillNeed, ...] = ()
+    none: tuple[SkillNeed, ...] = ()
+
+
+class RelaxStep(Value, frozen=True):
+    """After `after_seconds` of waiting this requirement replaces the one before."""
+
+    after_seconds: int
+    requirement: Requirement
+
+
+class Reach(Value, frozen=True):
+    """Signals of how many people can see a contact; absent ones are zero."""
+
+    followers: int = 0
+    views: int = 0
+    reactions: int = 0
+    shares: int = 0
+
+
+class Capacity(Value, frozen=True):
+    """One budget of `units`; a contact costs what its channel or else its medium says in `cost`.
+
+    `max` bounds how many contacts of a medium or channel an agent holds at once. `interrupted_by` says which
+    work may pause which; it has no effect before interruption is built.
+    """
+
+    units: int = 120
+    cost: dict[str, int] = msgspec.field(default_factory=lambda: {"voice": 120, "live": 40, "async": 20})
+    max: dict[str, int] = msgspec.field(default_factory=dict)
+    interrupted_by: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+
+
+OneOrMore = str | tuple[str, ...] | None
+
+
+class Match(Value, frozen=True):
+    """Which contacts a queue or a target is for: every field that is set must hold; a list means any of."""
+
+    channel: OneOrMore = None
+    medium: OneOrMore = None
+    visibility: OneOrMore = None
+    account: OneOrMore = None
+    queue: OneOrMore = None
+    tier: OneOrMore = None
+    language: OneOrMore = None
+    topic: OneOrMore = None
+
+
+Metric = Literal["first_response", "next_response", "resolution"]
+StepAction = Literal["raise_priority", "notify", "relax_skills", "reassign"]
+
+
+class EscalationStep(Value, frozen=True):
+    """At `at` times the target's seconds, do something once; `to` labels who is told."""
+
+    at: float
+    do: StepAction
+    to: str | None = None
