@@ -1,0 +1,121 @@
+"""A worker keeps its core running on every log: restored, taken over, fenced, and never stopped by a bad record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from libs.common.clock import VirtualClock
+from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTING, Event
+from libs.common.events.codec import encode_headers, encode_value
+from libs.common.log import Draft, Log, Record
+from libs.common.replay import replay
+from libs.common.workers import Workers
+from tests.contract.log.worlds import World
+from tests.unit.machine.counting import CountingCore
+from tests.unit.machine.records import KEY, opened
+
+
+def draft(event: Event) -> Draft:
+    assert event.topic is not None
+    value = encode_value(event, sequence=1, cause="")
+    return Draft(topic=event.topic, key=KEY, value=value, headers=encode_headers(event, sequence=1))
+
+
+async def read(log: Log, topic: str, count: int) -> list[Record]:
+    reader = await log.reader({(topic, 0): 0})
+    records: list[Record] = []
+    async with asyncio.timeout(20):
+        while len(records) < count:
+            records += await reader.read(max_records=100, wait_seconds=1)
+    await reader.close()
+    return records
+
+
+def told(records: list[Record]) -> list[tuple[str, str, int]]:
+    values = [msgspec.json.decode(record.value or b"") for record in records]
+    return [
+        (record.headers["ce_type"], value["contact_id"], value["sequence"])
+        for record, value in zip(records, values, strict=True)
+    ]
+
+
+async def test_inputs_become_decisions(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [draft(opened("c1"))])
+        assert told(await read(log, ROUTING, 2)) == [("contact.parked", "c1", 1), ("contact.parked", "c1", 2)]
+
+
+async def test_a_successor_goes_on_where_the_first_one_was(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [draft(opened("c1"))])
+        await read(log, ROUTING, 2)
+    await log.append(0, [draft(opened("c2"))])
+    async with Workers(CountingCore, await world.open_log(), clock):
+        clock.move_to(105)
+        assert [contact for _, contact, _ in told(await read(log, ROUTING, 4))] == ["c1", "c1", "c2", "c2"]
+
+
+async def test_a_timer_fires_when_the_clock_gets_there(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [draft(opened("c1"))])
+        await read(log, ROUTING, 2)
+        clock.move_to(110)
+        assert told(await read(log, ROUTING, 3))[-1] == ("contact.closed", "c1", 3)
+
+
+async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [draft(opened("c1"))])
+        await read(log, ROUTING, 2)
+    clock.move_to(200)
+    async with Workers(CountingCore, log, clock, grace_seconds=10):
+        await log.append(0, [draft(opened("c2"))])
+        await read(log, ROUTING, 4)
+        clock.move_to(200 + 10_000_000)
+        closed = await read(log, ROUTING, 6)
+    assert [(kind, contact) for kind, contact, _ in told(closed)[4:]] == [
+        ("contact.closed", "c1"),
+        ("contact.closed", "c2"),
+    ]
+
+
+async def test_the_second_owner_fences_the_first_and_nothing_is_doubled(world: World) -> None:
+    log, other, clock = await world.open_log(), await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock), Workers(CountingCore, other, clock):
+        await log.append(0, [draft(opened(f"c{n}")) for n in range(50)])
+        records = await read(log, ROUTING, 100)
+    assert sorted(told(records)) == sorted(("contact.parked", f"c{n}", s) for n in range(50) for s in (1, 2))
+
+
+async def test_a_failing_evolve_is_a_dead_letter_after_three_strikes(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+
+    def core() -> Any:
+        return CountingCore(evolve_fails_for="c1")
+
+    async with Workers(core, log, clock):
+        await log.append(0, [draft(opened("c0")), draft(opened("c1")), draft(opened("c2"))])
+        dead = await read(log, DEAD_LETTERS, 1)
+        assert [contact for _, contact, _ in told(await read(log, ROUTING, 4))] == ["c0", "c0", "c2", "c2"]
+    assert [(record.headers["topic"], record.headers["offset"]) for record in dead] == [(CONTACTS, "1")]
+
+
+async def test_the_journal_replays_to_the_same_bytes(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        for n in range(30):
+            await log.append(0, [draft(opened(f"c{n}"))])
+            clock.move_to(100 + n // 4)
+        await read(log, ROUTING, 60)
+        clock.move_to(1_000)
+        recorded = await read(log, ROUTING, 90)
+    again = [commit async for commit in replay(log, CountingCore(), 0, [])]
+    assert all(commit.identical for commit in again)
+    assert [one.value for commit in again for one in commit.drafts] == [record.value for record in recorded]
