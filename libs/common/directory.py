@@ -1,0 +1,59 @@
+"""What the services that answer about one contact may ask each other within a process: parts, by these types.
+
+Ingest knows a contact from its first message; the router knows where it stands once it has read of it. Neither is
+needed for the other to work: each asks `optional_part`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from libs.common.events.values import Medium, Reach, Scalar, Tier, Visibility
+
+
+class ReceivedContact(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact as ingest has it, with all its attributes (the log has only the routable ones)."""
+
+    contact_id: str
+    account: str
+    channel: str
+    medium: Medium
+    visibility: Visibility
+    customer_id: str
+    opened_at: int
+    tier: Tier
+    repeat_of: str | None
+    reach: Reach
+    language: str | None
+    topics: tuple[str, ...]
+    sentiment: float
+    attributes: dict[str, Scalar]
+
+
+class ContactDirectory(Protocol):
+    """Who knows of contacts before the router does: ingest provides it."""
+
+    async def known(self, workspace: str, contact_id: str) -> bool:
+        """Whether this contact was received."""
+        ...
+
+    async def find(self, workspace: str, contact_id: str) -> ReceivedContact | None: ...
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a contact stands in the router."""
+
+    state: str
+    queue: str | None = None
+    position: int | None = None
+    expected_wait_seconds: float | None = None
+
+
+class RoutingView(Protocol):
+    """Who knows where a contact stands: the router provides it."""
+
+    async def placed(self, workspace: str, contact_id: str) -> Placed | None:
+        """None as long as the router hasn't seen the contact."""
+        ...
