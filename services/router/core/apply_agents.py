@@ -1,0 +1,72 @@
+"""What each decision about an agent changes: the agent, the desk, and what waited for them."""
+
+from __future__ import annotations
+
+from libs.common.events.routing import AgentPresenceChanged, AgentUpdated
+from services.router.core.apply_contacts import end_hold
+from services.router.core.desks import Desk
+from services.router.core.facts import LeasesRenewed
+from services.router.core.floor import Floor
+from services.router.core.partition import Partition
+from services.router.core.state import Agent
+
+
+def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
+    desk = floor.desks.get(event.agent_id)
+    if desk is None:
+        desk = floor.desks[event.agent_id] = Desk(Agent(id=event.agent_id))
+    agent = desk.agent
+    agent.sequence += 1
+    agent.version, agent.deleted = event.config_version, event.deleted
+    agent.skills, agent.capacity = event.skills, event.capacity
+    agent.preferred_queues = event.preferred_queues
+    if event.deleted:
+        agent.status, agent.reason = "offline", None
+        agent.lease_until = agent.release_at = None
+        agent.to_fill = False
+    floor.configure(desk)
+    if desk.peers is None:
+        left(partition, floor, desk)
+    floor.feed(desk)
+    partition.touch_agent(floor, desk)
+    if floor.dead_ends:
+        floor.pool.recheck_after = ""
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
+        partition.has_work(floor)
+
+
+def on_presence_changed(
+    partition: Partition, floor: Floor, desk: Desk, event: AgentPresenceChanged
+) -> None:
+    agent = desk.agent
+    came = event.status == "available" and agent.status != "available"
+    agent.sequence += 1
+    desk.stand_up()
+    agent.status, agent.reason = event.status, event.reason
+    agent.lease_until, agent.release_at = event.lease_until, event.release_at
+    agent.shift += 1 if came else 0
+    desk.sit_down()
+    partition.timers.of_agent(floor, agent)
+    if came:
+        floor.feed(desk)
+    elif desk.peers is None:
+        agent.to_fill = False
+        left(partition, floor, desk)
+
+
+def left(partition: Partition, floor: Floor, desk: Desk) -> None:
+    """What was held for them is anybody's; where they were the last to be asked, the asking begins anew."""
+    for contact in list(floor.held.get(desk.agent.id, {}).values()):
+        end_hold(floor, contact)
+        partition.touch(floor, contact)
+    for contact in floor.bounced.values():
+        floor.seek(contact)
+        partition.touch(floor, contact)
+
+
+def on_leases_renewed(partition: Partition, floor: Floor, event: LeasesRenewed) -> None:
+    for agent_id, until in event.until.items():
+        desk = floor.desks[agent_id]
+        desk.agent.lease_until = until
+        partition.timers.of_agent(floor, desk.agent)
+        partition.touch_agent(floor, desk)

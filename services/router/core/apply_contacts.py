@@ -1,0 +1,293 @@
+"""What each decision about a contact changes: the contact, its place among those who wait, and its agent's desk."""
+
+from __future__ import annotations
+
+from libs.common.events import SECOND
+from libs.common.events.routing import (
+    ContactAbandoned,
+    ContactAssigned,
+    ContactClosed,
+    ContactOffered,
+    ContactParked,
+    ContactPriorityChanged,
+    ContactQueued,
+    ContactRelaxed,
+    ContactReleased,
+    ContactResumed,
+    ContactUnroutable,
+    ContactWrapUpStarted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+)
+from services.router.core.facts import ContactNoted
+from services.router.core.floor import NOBODY_ANSWERS, Floor, holder_of
+from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
+from services.router.core.partition import Partition, shared
+from services.router.core.state import TERMS, Closed, Contact, Rules, base_and_generation
+
+# -- waiting ----------------------------------------------------------------------------------------------------
+
+
+def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
+    contact = floor.contacts.get(event.contact_id)
+    if contact is None:
+        contact = floor.contacts[event.contact_id] = shared(floor, contact_of(event))
+        base, generation = base_and_generation(contact.id)
+        if generation > 1:
+            floor.heads[base] = contact.id
+        if floor.see(contact):
+            partition.mark("pool", floor, floor.pool.id, floor.pool)
+    else:
+        queue_again(partition, floor, contact, event)
+    contact.sequence += 1
+    floor.enter(contact)
+    floor.seek(contact)
+    partition.touch(floor, contact)
+
+
+def contact_of(event: ContactQueued) -> Contact:
+    rules = Rules(
+        event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds
+    )
+    return Contact(
+        id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
+        visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
+        waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
+        strikes=event.strikes, repeat_of=event.repeat_of, last_agent=event.last_agent,
+        last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
+        language=event.language, topics=event.topics, attributes=event.attributes,
+        own=event.own_requirement, boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
+        target=event.target, target_version=event.target_version, policy_version=event.policy_version,
+    )  # fmt: skip
+
+
+def terms_of(named: dict[str, int]) -> tuple[int, ...]:
+    return tuple(named[name] for name in TERMS)
+
+
+def queue_again(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> None:
+    """A known contact waits again: released with who had it as asked, or resumed with nobody asked."""
+    free(partition, floor, contact)
+    contact.state = "waiting"
+    contact.agent_id = None
+    contact.answered = False
+    contact.parked_until = None
+    contact.bounces = contact.relaxed = 0
+    contact.asked = contact.asked if event.reason == "released" else ()
+    contact.waiting_since = event.waiting_since
+    contact.visibility, contact.tier, contact.strikes = event.visibility, event.tier, event.strikes
+    contact.reach, contact.sentiment = event.reach, event.sentiment
+    contact.language, contact.topics = event.language, event.topics
+    contact.last_agent, contact.last_agent_until = event.last_agent, event.last_agent_until
+    contact.boost, contact.terms = event.boost, floor.share(terms_of(event.terms))
+    contact.policy_version = event.policy_version
+
+
+def re_enter(floor: Floor, contact: Contact) -> None:
+    """Its place has changed: waiting contacts are put where they belong now."""
+    if contact.state == "waiting":
+        floor.leave(contact)
+        floor.enter(contact)
+
+
+def end_hold(floor: Floor, contact: Contact) -> None:
+    """The last agent goes first no longer."""
+    if contact.last_agent_until is None:
+        return
+    waits = contact.state == "waiting"
+    if waits:
+        floor.leave(contact)
+    contact.last_agent_until = None
+    if waits:
+        floor.enter(contact)
+        floor.seek(contact)
+
+
+def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
+    waits = contact.state == "waiting"
+    if waits:
+        floor.leave(contact)
+    contact.relaxed = event.step
+    if waits:
+        floor.enter(contact)
+    if waits and contact.unroutable != NOBODY_ANSWERS:
+        floor.seek(contact)
+
+
+def on_priority_changed(floor: Floor, contact: Contact, event: ContactPriorityChanged) -> None:
+    contact.boost, contact.reach = event.boost, event.reach
+    contact.terms = floor.share(terms_of(event.terms))
+    re_enter(floor, contact)
+
+
+def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
+    moved = (contact.reach, contact.visibility, contact.waiting_since) != (
+        event.reach, event.visibility, event.waiting_since,
+    )  # fmt: skip
+    contact.visibility, contact.reach, contact.sentiment = event.visibility, event.reach, event.sentiment
+    contact.language, contact.topics = event.language, floor.share(event.topics)
+    contact.tier, contact.strikes = event.tier, event.strikes
+    contact.answered, contact.waiting_since = event.answered, event.waiting_since
+    if moved:
+        re_enter(floor, contact)
+
+
+def on_unroutable(floor: Floor, contact: Contact, event: ContactUnroutable) -> None:
+    waits = contact.state == "waiting"
+    if waits:
+        floor.leave(contact)
+    floor.flag(contact, event.reason if event.unroutable else None)
+    if event.reason == NOBODY_ANSWERS:
+        contact.to_place = False
+    if not event.unroutable:
+        contact.bounces = 0
+    if waits:
+        floor.enter(contact)
+
+
+# -- offers -----------------------------------------------------------------------------------------------------
+
+
+def on_offered(partition: Partition, floor: Floor, contact: Contact, event: ContactOffered) -> None:
+    floor.leave(contact)
+    contact.state = "offered"
+    contact.to_place = False
+    contact.offers_made += 1
+    contact.offer_agent, contact.offer_expires_at = event.agent_id, event.expires_at
+    contact.units = event.units
+    contact.last_agent_until = None
+    contact.asked = () if event.asked_again else contact.asked
+    desk = floor.desks[event.agent_id]
+    desk.agent.ageing_credit, desk.agent.express_credit = event.ageing_credit, event.express_credit
+    desk.agent.ageing_channel = event.ageing_channel or ""
+    desk.stand_up()
+    desk.take(contact)
+    desk.sit_down()
+    partition.touch_agent(floor, desk)
+
+
+def on_declined(partition: Partition, floor: Floor, contact: Contact, event: OfferDeclined) -> None:
+    declined = (*contact.declined, (contact.offers_made, event.agent_id))
+    contact.declined = declined[-DECLINES_KEPT:]
+    bounce(partition, floor, contact, event.agent_id)
+
+
+def on_expired(partition: Partition, floor: Floor, contact: Contact, event: OfferExpired) -> None:
+    bounce(partition, floor, contact, event.agent_id)
+
+
+def bounce(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
+    contact.bounces += 1
+    remember_asked(floor, contact, agent_id)
+    wait_again(partition, floor, contact)
+
+
+def remember_asked(floor: Floor, contact: Contact, agent_id: str) -> None:
+    shift = floor.desks[agent_id].agent.shift
+    earlier = (pair for pair in contact.asked if pair[0] != agent_id)
+    contact.asked = tuple(sorted((*earlier, (agent_id, shift))))
+
+
+def on_offer_withdrawn(partition: Partition, floor: Floor, contact: Contact, event: OfferWithdrawn) -> None:
+    """The agent is not to blame, except when somebody else shall have it."""
+    if event.reason == "reassigned":
+        remember_asked(floor, contact, event.agent_id)
+    wait_again(partition, floor, contact)
+
+
+def wait_again(partition: Partition, floor: Floor, contact: Contact) -> None:
+    free(partition, floor, contact)
+    contact.state = "waiting"
+    contact.offer_agent = contact.offer_expires_at = None
+    floor.enter(contact)
+    floor.seek(contact)
+
+
+def free(partition: Partition, floor: Floor, contact: Contact) -> None:
+    """The agent who held it has room again."""
+    holder = holder_of(contact)
+    if holder is None:
+        return
+    desk = floor.desks[holder]
+    desk.stand_up()
+    desk.drop(contact)
+    desk.sit_down()
+    floor.feed(desk)
+    partition.touch_agent(floor, desk)
+
+
+# -- work -------------------------------------------------------------------------------------------------------
+
+
+def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: ContactAssigned) -> None:
+    contact.state = "assigned"
+    contact.agent_id = event.agent_id
+    contact.offer_agent = contact.offer_expires_at = None
+    contact.asked, contact.bounces = (), 0
+    contact.answered = contact.medium != "async"
+    desk = floor.desks[event.agent_id]
+    desk.stand_up()
+    if contact.id not in desk.held:
+        contact.units = event.units
+    desk.take(contact)
+    desk.agent.last_assigned_at = event.at
+    desk.sit_down()
+    partition.touch_agent(floor, desk)
+
+
+def on_released(partition: Partition, floor: Floor, contact: Contact, event: ContactReleased) -> None:
+    """It was theirs: somebody else is asked first. `ContactQueued` follows."""
+    remember_asked(floor, contact, event.agent_id)
+    free(partition, floor, contact)
+    contact.state = "parked"
+
+
+def on_parked(partition: Partition, floor: Floor, contact: Contact, event: ContactParked) -> None:
+    if contact.state == "waiting":
+        floor.leave(contact)
+    free(partition, floor, contact)
+    contact.state = "parked"
+    contact.to_place = False
+    contact.parked_until = event.until
+    contact.answered = True
+    contact.last_agent_until = None
+
+
+def on_resumed(contact: Contact, event: ContactResumed) -> None:
+    contact.waiting_since = event.waiting_since
+    contact.parked_until = None
+    contact.answered = False
+
+
+def on_wrap_up_started(contact: Contact, event: ContactWrapUpStarted) -> None:
+    contact.state = "wrap_up"
+    contact.wrap_up_until, contact.resolution = event.until, event.resolution
+
+
+def on_ended(
+    partition: Partition, floor: Floor, contact: Contact, event: ContactClosed | ContactAbandoned
+) -> None:
+    if contact.state == "waiting":
+        floor.leave(contact)
+    floor.flag(contact, None)
+    free(partition, floor, contact)
+    contact.to_place = False
+    del floor.contacts[contact.id]
+    closed = memory_of(contact, event)
+    floor.heads.pop(closed.id, None)
+    floor.closed[closed.id] = closed
+    partition.timers.of_closed(floor, closed)
+    partition.mark("contact", floor, contact.id, None)
+    partition.mark("closed", floor, closed.id, closed)
+
+
+def memory_of(contact: Contact, event: ContactClosed | ContactAbandoned) -> Closed:
+    base, generation = base_and_generation(contact.id)
+    abandoned = isinstance(event, ContactAbandoned)
+    return Closed(
+        id=base, last=contact.id, generation=generation, sequence=contact.sequence,
+        state="abandoned" if abandoned else "closed", until=event.at + CLOSED_KEPT_SECONDS * SECOND,
+        queue=contact.rules.queue, agent_id=event.agent_id,
+        resolution=event.reason if isinstance(event, ContactAbandoned) else event.resolution,
+    )  # fmt: skip

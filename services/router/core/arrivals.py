@@ -1,0 +1,296 @@
+"""What follows from a fact outside: a contact opens, goes on, is answered elsewhere, or ends without us."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from libs.common.events import SECOND
+from libs.common.events.contacts import (
+    ContactEnriched,
+    ContactOpened,
+    ContactWithdrawn,
+    CustomerLeft,
+    Message,
+    MessageAdded,
+    ReachChanged,
+    ResponseObserved,
+)
+from libs.common.events.routing import ContactPriorityChanged, ContactUnroutable
+from libs.common.events.values import Medium, Requirement, Visibility
+from libs.common.promises import matches
+from services.router.core.choice import is_dead_end, missing
+from services.router.core.facts import ContactNoted
+from services.router.core.floor import EVERYONE, NO_AGENT, Floor
+from services.router.core.limits import STRIKES_MAX
+from services.router.core.outcomes import Events
+from services.router.core.policy import (
+    Signals,
+    audience,
+    boost_of,
+    named,
+    promise_of,
+    signals_of,
+    terms_of,
+)
+from services.router.core.requirements import PUBLIC
+from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
+from services.router.core.transitions import (
+    Reason,
+    closed,
+    customer_left,
+    offer_withdrawn,
+    parked,
+    queued,
+    released,
+    resumed,
+    wrapped_up,
+)
+
+
+class Previous(NamedTuple):
+    """What an earlier contact of the conversation means for a new one."""
+
+    contact_id: str | None
+    strikes: int
+    agent: str | None
+
+
+class MessageTraits(NamedTuple):
+    """What queues and targets match on."""
+
+    channel: str
+    medium: Medium
+    visibility: Visibility
+    account: str
+    queue: str
+    tier: str
+    language: str | None
+    topics: tuple[str, ...]
+
+
+# -- a contact opens --------------------------------------------------------------------------------------------
+
+
+def on_opened(floor: Floor, opened: ContactOpened, now: int) -> Events:
+    if current(floor, opened.contact_id) is not None or opened.contact_id in floor.closed:
+        return ()  # It is known: the fact was delivered again.
+    previous = Previous(opened.repeat_of, opened.strikes, opened.last_agent)
+    return enter(floor, opened, now, opened.contact_id, previous)
+
+
+def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Events:
+    """A new piece of work, with a flag when nobody could ever take it."""
+    contact = new_contact(floor, message, now, contact_id, previous)
+    reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
+    entry = queued(floor, now, contact, reason, last_agent=previous.agent)
+    if not is_dead_end(floor, contact):
+        return (entry,)
+    lacking = missing(floor, contact)
+    return (
+        entry,
+        ContactUnroutable(key=floor.key, at=now, contact_id=contact_id, reason=NO_AGENT, missing=lacking),
+    )
+
+
+def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Contact:
+    since = min(message.occurred_at, now)
+    queue = queue_for(floor, message)
+    kept = promise_of(floor, _traits(message, queue.id))
+    return Contact(
+        id=contact_id, rules=rules_of(queue, message.visibility), account=message.account,
+        channel=message.channel, medium=message.medium, visibility=message.visibility,
+        customer_id=message.customer_id, opened_at=since, waiting_since=since, target=kept.target,
+        target_version=kept.version, target_seconds=kept.seconds, tier=message.tier, strikes=previous.strikes,
+        repeat_of=previous.contact_id, reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
+        language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
+        own=message.requirement,
+    )  # fmt: skip
+
+
+def queue_for(floor: Floor, message: Message) -> Queue:
+    """The one that was asked for, else the first that matches, else everyone's."""
+    asked = floor.queues.get(message.queue or "")
+    if asked is not None and not asked.deleted:
+        return asked
+    traits = _traits(message, "")
+    everyone = Queue(id=EVERYONE)
+    return next((queue for queue in floor.queue_order if matches(queue.match, traits)), everyone)
+
+
+def _traits(message: Message, queue: str) -> MessageTraits:
+    return MessageTraits(
+        message.channel, message.medium, message.visibility, message.account, queue,
+        message.tier, message.language, message.topics,
+    )  # fmt: skip
+
+
+def rules_of(queue: Queue, visibility: Visibility) -> Rules:
+    """A queue without a requirement asks `public` of whoever takes a public contact."""
+    unset = PUBLIC if visibility == "public" else Requirement()
+    return Rules(
+        queue=queue.id,
+        requirement=unset if queue.requirement is None else queue.requirement,
+        relax=queue.relax,
+        offer_seconds=queue.offer_seconds,
+        offers_max=queue.offers_max,
+        wrap_up_seconds=queue.wrap_up_seconds,
+    )
+
+
+# -- a contact goes on ------------------------------------------------------------------------------------------
+
+
+def current(floor: Floor, contact_id: str) -> Contact | None:
+    """The open contact that a fact is about: the id's own, or its conversation's latest generation."""
+    contact = floor.contacts.get(contact_id)
+    if contact is None:
+        base, _ = base_and_generation(contact_id)
+        contact = floor.contacts.get(floor.heads.get(base, base))
+    return contact
+
+
+def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
+    if added.author != "customer":
+        return ()  # Somebody joined in; the customer is owed no more than before.
+    contact = current(floor, added.contact_id)
+    if contact is None:
+        return reopen(floor, added, now)
+    signals = signals_after(contact, added)
+    match contact.state:
+        case "parked":
+            since = min(added.occurred_at, now)
+            note = noted(floor, now, contact, signals, answered=False, since=since)
+            return (note, *resumed(floor, now, contact, "customer_wrote", since=since, signals=signals))
+        case "wrap_up":
+            return (*wrapped_up(floor, now, contact), *reopen(floor, added, now, contact))
+        case "assigned":
+            return unanswered(floor, now, contact, signals, min(added.occurred_at, now))
+        case "waiting" | "offered":
+            return rescored(floor, now, contact, signals, "customer_wrote")
+
+
+def reopen(floor: Floor, added: MessageAdded, now: int, ending: Contact | None = None) -> Events:
+    """The next generation of a closed contact: a repeat, and so a strike.
+
+    Of a contact that was forgotten nobody knows how many there were: the second of its message numbers it.
+    """
+    base, generation = base_and_generation(ending.id if ending is not None else added.contact_id)
+    memory = floor.closed.get(base)
+    if memory is not None:
+        generation = max(generation, memory.generation)
+    elif ending is None:
+        generation = max(generation, added.occurred_at // SECOND)
+    previous = Previous(
+        contact_id=ending.id if ending is not None else memory.last if memory is not None else added.contact_id,
+        strikes=min(STRIKES_MAX, added.strikes + 1),
+        agent=added.last_agent or _agent_of(ending or memory),
+    )
+    return enter(floor, added, now, f"{base}.r{generation + 1}", previous)
+
+
+def _agent_of(earlier: Contact | Closed | None) -> str | None:
+    return None if earlier is None else earlier.agent_id
+
+
+def unanswered(floor: Floor, now: int, contact: Contact, signals: Signals, occurred_at: int) -> Events:
+    """The customer wrote to an agent: after an answer, a new wait begins."""
+    since = occurred_at if contact.answered else contact.waiting_since
+    desk = floor.desks.get(contact.agent_id or "")
+    if contact.medium == "async" and (desk is None or desk.agent.status == "offline"):
+        return released(floor, now, contact, "agent_offline", signals, since)
+    answered = contact.answered and contact.medium != "async"
+    return (noted(floor, now, contact, signals, answered=answered, since=since),)
+
+
+def signals_after(contact: Contact, message: Message) -> Signals:
+    """What a later message tells; what it leaves open stays. In private nobody else can see it."""
+    reach = audience(message.visibility, message.reach)
+    return Signals(
+        visibility=message.visibility,
+        reach=1 if message.visibility == "private" else max(reach, contact.reach),
+        sentiment=message.sentiment or contact.sentiment,
+        language=message.language or contact.language,
+        topics=message.topics or contact.topics,
+        tier=message.tier,
+        strikes=max(message.strikes, contact.strikes),
+    )
+
+
+def on_enriched(floor: Floor, enriched: ContactEnriched, now: int) -> Events:
+    contact = current(floor, enriched.contact_id)
+    if contact is None:
+        return ()
+    known = signals_of(contact)
+    signals = known._replace(
+        language=enriched.language if enriched.language is not None else known.language,
+        topics=enriched.topics if enriched.topics is not None else known.topics,
+        sentiment=enriched.sentiment if enriched.sentiment is not None else known.sentiment,
+    )
+    return rescored(floor, now, contact, signals, "enriched")
+
+
+def on_reach_changed(floor: Floor, changed: ReachChanged, now: int) -> Events:
+    contact = current(floor, changed.contact_id)
+    if contact is None:
+        return ()
+    signals = signals_of(contact)._replace(reach=audience(contact.visibility, changed.reach))
+    return rescored(floor, now, contact, signals, "reach_changed")
+
+
+def rescored(
+    floor: Floor, now: int, contact: Contact, signals: Signals, reason: str, raised: int | None = None
+) -> Events:
+    """The contact's place by what is known of it now; nothing when that is what was known."""
+    terms = terms_of(floor.policy.weights, signals, contact.raised if raised is None else raised)
+    changes: Events = ()
+    if signals != signals_of(contact):
+        changes = (noted(floor, now, contact, signals, answered=contact.answered, since=contact.waiting_since),)
+    if terms == contact.terms and signals.reach == contact.reach:
+        return changes
+    return (
+        *changes,
+        ContactPriorityChanged(
+            key=floor.key, at=now, contact_id=contact.id, boost=boost_of(terms), terms=named(terms),
+            reach=signals.reach, reason=reason,
+        ),
+    )  # fmt: skip
+
+
+def noted(floor: Floor, now: int, contact: Contact, signals: Signals, *, answered: bool, since: int) -> ContactNoted:
+    return ContactNoted(
+        key=floor.key, at=now, contact_id=contact.id, answered=answered, waiting_since=since,
+        **signals._asdict(),
+    )  # fmt: skip
+
+
+# -- a contact ends without us ----------------------------------------------------------------------------------
+
+
+def on_response(floor: Floor, response: ResponseObserved, now: int) -> Events:
+    """Answered: a wait ends. What was answered elsewhere is parked until the customer writes."""
+    contact = current(floor, response.contact_id)
+    if response.automatic or contact is None:
+        return ()
+    match contact.state:
+        case "waiting" | "offered" if contact.medium != "voice":
+            return parked(floor, now, contact, "answered_elsewhere")
+        case "assigned" if not contact.answered:
+            signals = signals_of(contact)
+            return (noted(floor, now, contact, signals, answered=True, since=contact.waiting_since),)
+        case _:
+            return ()
+
+
+def on_customer_left(floor: Floor, left: CustomerLeft, now: int) -> Events:
+    contact = current(floor, left.contact_id)
+    return () if contact is None else customer_left(floor, now, contact, left.reason)
+
+
+def on_withdrawn(floor: Floor, withdrawn: ContactWithdrawn, now: int) -> Events:
+    contact = current(floor, withdrawn.contact_id)
+    if contact is None:
+        return ()
+    return (
+        *offer_withdrawn(floor, now, contact, "contact_withdrawn"),
+        closed(floor, now, contact, "withdrawn"),
+    )

@@ -1,0 +1,157 @@
+"""The rules: pools, their policy, queues, agents, and the targets that the SLA service decides."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from libs.common.events.commands import (
+    DeleteAgent,
+    DeletePool,
+    DeleteQueue,
+    PutAgent,
+    PutPolicy,
+    PutPool,
+    PutQueue,
+)
+from libs.common.events.escalations import TargetUpdated
+from libs.common.events.routing import AgentUpdated, PolicyUpdated, PoolUpdated, QueueUpdated
+from libs.common.events.values import Capacity, Requirement
+from services.router.core.facts import TargetKept
+from services.router.core.floor import EVERYONE, Floor
+from services.router.core.limits import BOOST_MAX, LEVEL_MAX, OFFER_SECONDS_MAX, OFFERS_MAX, WRAP_UP_SECONDS_MAX
+from services.router.core.outcomes import Events, done, refused
+from services.router.core.presence import held_in_order, offers_withdrawn
+from services.router.core.state import DEFAULT_WEIGHTS
+from services.router.core.transitions import closed, released, wrapped_up
+
+UNBUILT_WEIGHTS: Final = ("urgency", "velocity")
+"""Terms that a pool can't weigh yet; a weight of 0 changes nothing and is fine."""
+
+
+def on_put_pool(floor: Floor, put: PutPool, now: int) -> Events:
+    updated = PoolUpdated(key=floor.key, at=now, pool_id=floor.pool.id)
+    return (updated, done(put, now, {"pool_id": floor.pool.id}))
+
+
+def on_delete_pool(floor: Floor, delete: DeletePool, now: int) -> Events:
+    state = {"pool_id": floor.pool.id, "contacts": len(floor.contacts)}
+    if floor.pool.deleted or not floor.pool.sequence:
+        return refused(delete, now, 404, "not_found")
+    if floor.contacts or any(not desk.agent.deleted for desk in floor.desks.values()):
+        return refused(delete, now, 409, "pool_in_use", state)
+    updated = PoolUpdated(key=floor.key, at=now, pool_id=floor.pool.id, deleted=True)
+    return (updated, done(delete, now, state))
+
+
+def on_put_policy(floor: Floor, put: PutPolicy, now: int) -> Events:
+    unbuilt = {name: put.weights[name] for name in UNBUILT_WEIGHTS if put.weights.get(name)}
+    if unbuilt:
+        return refused(put, now, 422, "not_supported", {"weights": unbuilt})
+    weights = DEFAULT_WEIGHTS | {k: v for k, v in put.weights.items() if k not in UNBUILT_WEIGHTS}
+    if weights.keys() != DEFAULT_WEIGHTS.keys() or not all(0 <= w <= BOOST_MAX for w in weights.values()):
+        return refused(put, now, 422, "invalid", {"weights": put.weights})
+    version = floor.policy.version + 1
+    updated = PolicyUpdated(
+        key=floor.key, at=now, pool_id=floor.pool.id, policy_version=version, weights=weights
+    )
+    return (updated, done(put, now, {"pool_id": floor.pool.id, "policy_version": version, "weights": weights}))
+
+
+# -- queues -----------------------------------------------------------------------------------------------------
+
+
+def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
+    if not is_sound_queue(put):
+        return refused(put, now, 422, "invalid", {"queue_id": put.queue_id})
+    known = floor.queues.get(put.queue_id)
+    version = known.version + 1 if known is not None else 1
+    updated = QueueUpdated(
+        key=floor.key, at=now, queue_id=put.queue_id, config_version=version, order=put.order,
+        match=put.match, requirement=put.requirement, relax=put.relax, offer_seconds=put.offer_seconds,
+        offers_max=put.offers_max, wrap_up_seconds=put.wrap_up_seconds,
+        last_agent_seconds=put.last_agent_seconds,
+    )  # fmt: skip
+    return (updated, done(put, now, {"queue_id": put.queue_id, "config_version": version}))
+
+
+def is_sound_queue(put: PutQueue) -> bool:
+    steps = [step.after_seconds for step in put.relax]
+    requirements = [put.requirement or Requirement(), *(step.requirement for step in put.relax)]
+    return (
+        1 <= put.offer_seconds <= OFFER_SECONDS_MAX
+        and 1 <= put.offers_max <= OFFERS_MAX
+        and 0 <= put.wrap_up_seconds <= WRAP_UP_SECONDS_MAX
+        and put.last_agent_seconds >= 0
+        and put.match.queue is None
+        and steps == sorted({*steps})
+        and all(step >= 0 for step in steps)
+        and all(is_sound_requirement(one) for one in requirements)
+    )
+
+
+def is_sound_requirement(requirement: Requirement) -> bool:
+    needs = (*requirement.all, *requirement.any, *requirement.none)
+    return all(1 <= need.level <= LEVEL_MAX for need in needs)
+
+
+def on_delete_queue(floor: Floor, delete: DeleteQueue, now: int) -> Events:
+    known = floor.queues.get(delete.queue_id)
+    if known is None or known.deleted:
+        return refused(delete, now, 404, "not_found")
+    if delete.queue_id == EVERYONE:
+        return refused(delete, now, 409, "default_queue", {"queue_id": EVERYONE})
+    updated = QueueUpdated(
+        key=floor.key, at=now, queue_id=known.id, config_version=known.version + 1, deleted=True
+    )
+    return (updated, done(delete, now, {"queue_id": known.id, "deleted": True}))
+
+
+# -- agents -----------------------------------------------------------------------------------------------------
+
+
+def on_put_agent(floor: Floor, put: PutAgent, now: int) -> Events:
+    if not is_sound_capacity(put.capacity) or not all(1 <= v <= LEVEL_MAX for v in put.skills.values()):
+        return refused(put, now, 422, "invalid", {"agent_id": put.agent_id})
+    known = floor.desks.get(put.agent_id)
+    version = known.agent.version + 1 if known is not None else 1
+    updated = AgentUpdated(
+        key=floor.key, at=now, agent_id=put.agent_id, config_version=version, skills=put.skills,
+        capacity=put.capacity, preferred_queues=put.preferred_queues,
+    )  # fmt: skip
+    return (updated, done(put, now, {"agent_id": put.agent_id, "config_version": version}))
+
+
+def is_sound_capacity(capacity: Capacity) -> bool:
+    positive = all(units >= 1 for units in (capacity.units, *capacity.cost.values()))
+    return positive and all(most >= 0 for most in capacity.max.values())
+
+
+def on_delete_agent(floor: Floor, delete: DeleteAgent, now: int) -> Events:
+    """Everything the agent held goes on without them."""
+    desk = floor.desks.get(delete.agent_id)
+    if desk is None or desk.agent.deleted:
+        return refused(delete, now, 404, "not_found")
+    steps = list(offers_withdrawn(floor, desk, "agent_deleted", now))
+    for contact in held_in_order(desk):
+        if contact.state == "assigned" and contact.answered and contact.medium != "async":
+            steps.append(closed(floor, now, contact, "agent_deleted"))
+        elif contact.state == "assigned":
+            steps += released(floor, now, contact, "agent_deleted")
+        elif contact.state == "wrap_up":
+            steps += wrapped_up(floor, now, contact)
+    updated = AgentUpdated(
+        key=floor.key, at=now, agent_id=delete.agent_id, config_version=desk.agent.version + 1, deleted=True
+    )
+    return (*steps, updated, done(delete, now, {"agent_id": delete.agent_id, "deleted": True}))
+
+
+# -- targets ----------------------------------------------------------------------------------------------------
+
+
+def on_target_updated(target: TargetUpdated) -> Events:
+    return (
+        TargetKept(
+            key=target.key, at=target.at, target_id=target.target_id, target_version=target.target_version,
+            match=None if target.deleted else target.match, metric=target.metric, seconds=target.seconds,
+        ),
+    )  # fmt: skip

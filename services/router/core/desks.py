@@ -1,0 +1,164 @@
+"""Agents by what tells them apart: a profile has the same skills, peers of one profile also hold the same work.
+
+Choosing among ten thousand agents looks at one per group of peers, the one who was given work longest ago.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from typing import Final
+
+from libs.common.events.values import Capacity, Medium
+from services.router.core.queues import Bucket
+from services.router.core.state import Agent, Contact
+
+DEFAULT_COST: Final[Mapping[str, int]] = {"voice": 120, "live": 40, "async": 20}
+Kind = tuple[str, Medium]
+"""A channel and its medium: what a contact costs depends on both."""
+ProfileKey = tuple[tuple[str, int], ...]
+CapacityKey = tuple[int, tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]
+PeersKey = tuple[CapacityKey, int, tuple[tuple[Kind, int], ...]]
+"""Capacity, units used and contacts held of each kind."""
+
+
+def profile_key(agent: Agent) -> ProfileKey:
+    return tuple(sorted(agent.skills.items()))
+
+
+def capacity_key(capacity: Capacity) -> CapacityKey:
+    return capacity.units, tuple(sorted(capacity.cost.items())), tuple(sorted(capacity.max.items()))
+
+
+def cost(capacity: Capacity, kind: Kind) -> int:
+    """Units that a contact takes: its channel's, else its medium's, else the usual ones of the medium."""
+    channel, medium = kind
+    for name in (channel, medium):
+        if name in capacity.cost:
+            return capacity.cost[name]
+    return DEFAULT_COST[medium]
+
+
+def can_ever_hold(capacity: Capacity, kind: Kind) -> bool:
+    """Whether an agent without any work has room for one."""
+    fits = cost(capacity, kind) <= capacity.units
+    return fits and all(capacity.max.get(name, 1) > 0 for name in kind)
+
+
+class Profile:
+    """Everybody with the same skills."""
+
+    __slots__ = ("buckets", "desks", "peers", "skills", "takes_calls", "versatility")
+
+    def __init__(self, skills: dict[str, int]) -> None:
+        self.skills = skills
+        self.desks: dict[str, Desk] = {}
+        self.peers: dict[PeersKey, Peers] = {}
+        """Groups of available agents only."""
+        self.buckets: dict[Kind, dict[Bucket, None]] = {}
+        """What they can serve; the order of the keys decides nothing."""
+        self.versatility = 0
+        self.takes_calls = False
+
+
+class Peers:
+    """Available agents of one profile, with the same capacity and as many contacts of each kind."""
+
+    __slots__ = ("_room", "capacity", "chats", "counts", "interruptible", "key", "members", "profile", "used")
+
+    def __init__(self, key: PeersKey, profile: Profile, desk: Desk) -> None:
+        self.key = key
+        self.profile = profile
+        self.capacity = desk.agent.capacity
+        self.counts = dict(desk.counts)
+        self.used = desk.used
+        self.chats = sum(n for (_, medium), n in self.counts.items() if medium == "live")
+        self.interruptible = sum(n * cost(self.capacity, kind) for kind, n in self.counts.items() if kind[1] == "async")
+        self.members: list[tuple[int, str]] = []
+        """(last assigned at, id), ascending."""
+        self._room: dict[Kind, bool] = {}
+
+    def has_room(self, kind: Kind) -> bool:
+        room = self._room.get(kind)
+        if room is None:
+            room = self._room[kind] = has_room(self.capacity, self.used, self.counts, kind)
+        return room
+
+    def serves(self, bucket: Bucket) -> bool:
+        return bucket in self.profile.buckets.get(bucket.kind, ())
+
+    @property
+    def is_call_ready(self) -> bool:
+        return self.profile.takes_calls and self.has_room(("voice", "voice"))
+
+    def first(self, without: frozenset[str]) -> tuple[int, str] | None:
+        """The member who was given work longest ago and isn't among `without`."""
+        return next((member for member in self.members if member[1] not in without), None)
+
+
+def has_room(capacity: Capacity, used: int, counts: Mapping[Kind, int], kind: Kind) -> bool:
+    """Whether one more fits the units, and the channel's and the medium's maximum."""
+    if used + cost(capacity, kind) > capacity.units:
+        return False
+    channel, medium = kind
+    most = capacity.max
+    if channel in most and sum(n for (name, _), n in counts.items() if name == channel) >= most[channel]:
+        return False
+    return medium not in most or sum(n for (_, name), n in counts.items() if name == medium) < most[medium]
+
+
+class Desk:
+    """An agent at work: the entity, and what follows from the contacts it holds (offers and wrap-ups included)."""
+
+    __slots__ = ("agent", "capacity", "counts", "held", "peers", "profile", "used")
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.capacity = capacity_key(agent.capacity)
+        self.profile: Profile | None = None
+        self.peers: Peers | None = None
+        self.held: dict[str, Contact] = {}
+        self.counts: dict[Kind, int] = {}
+        self.used = 0
+
+    def take(self, contact: Contact) -> None:
+        if contact.id in self.held:
+            return
+        kind = (contact.channel, contact.medium)
+        self.held[contact.id] = contact
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.used += contact.units
+
+    def drop(self, contact: Contact) -> None:
+        if self.held.pop(contact.id, None) is None:
+            return
+        kind = (contact.channel, contact.medium)
+        self.counts[kind] -= 1
+        if not self.counts[kind]:
+            del self.counts[kind]
+        self.used -= contact.units
+
+    def has_room(self, kind: Kind) -> bool:
+        """Whether the agent is available and one more fits."""
+        return self.peers is not None and self.peers.has_room(kind)
+
+    def stand_up(self) -> None:
+        """Leave the group of peers, if in one."""
+        peers, self.peers = self.peers, None
+        if peers is None:
+            return
+        del peers.members[bisect_left(peers.members, (self.agent.last_assigned_at, self.agent.id))]
+        if not peers.members:
+            del peers.profile.peers[peers.key]
+
+    def sit_down(self) -> None:
+        """Join the group of peers that the agent belongs to now, when available."""
+        agent, profile = self.agent, self.profile
+        if agent.status != "available" or profile is None:
+            return
+        key = (self.capacity, self.used, tuple(sorted(self.counts.items())))
+        peers = profile.peers.get(key)
+        if peers is None:
+            peers = profile.peers[key] = Peers(key, profile, self)
+        insort(peers.members, (agent.last_assigned_at, agent.id))
+        self.peers = peers

@@ -1,0 +1,152 @@
+"""Applies one decided event to the state, and chooses nothing. Every public event counts for its subject."""
+
+from __future__ import annotations
+
+from libs.common.events import Event, routing
+from libs.common.events.routing import ContactDecision
+from services.router.core import apply_agents, apply_contacts, facts
+from services.router.core.desks import Desk
+from services.router.core.floor import Floor
+from services.router.core.partition import Partition
+from services.router.core.state import Contact, Queue, Target, base_and_generation
+
+
+def evolve(partition: Partition, event: Event) -> None:
+    if isinstance(event, facts.TargetKept):
+        on_target(partition, event)
+        return
+    floor = partition.floor(event.key)
+    match event:
+        case routing.ContactQueued():
+            apply_contacts.on_queued(partition, floor, event)
+        case ContactDecision():
+            on_contact(partition, floor, floor.contacts[event.contact_id], event)
+        case facts.MemoryEnded():
+            del floor.closed[event.contact_id]
+            partition.mark("closed", floor, event.contact_id, None)
+        case facts.OfContact():
+            on_fact_of_contact(partition, floor, floor.contacts[event.contact_id], event)
+        case routing.AgentUpdated():
+            apply_agents.on_updated(partition, floor, event)
+        case routing.AgentDecision() | facts.OfAgent():
+            on_agent(partition, floor, floor.desks[event.agent_id], event)
+        case facts.LeasesRenewed():
+            apply_agents.on_leases_renewed(partition, floor, event)
+        case _:
+            on_configuration(partition, floor, event)
+
+
+def on_contact(partition: Partition, floor: Floor, contact: Contact, event: ContactDecision) -> None:
+    contact.sequence += 1
+    a = apply_contacts
+    match event:
+        case routing.ContactOffered(): a.on_offered(partition, floor, contact, event)
+        case routing.OfferAccepted(): contact.accepted = contact.offers_made
+        case routing.OfferDeclined(): a.on_declined(partition, floor, contact, event)
+        case routing.OfferExpired(): a.on_expired(partition, floor, contact, event)
+        case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
+        case routing.ContactAssigned(): a.on_assigned(partition, floor, contact, event)
+        case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
+        case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
+        case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
+        case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
+        case routing.ContactResumed(): a.on_resumed(contact, event)
+        case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
+        case routing.ContactWrapUpStarted(): a.on_wrap_up_started(contact, event)
+        case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
+        case routing.ContactClosed() | routing.ContactAbandoned():
+            a.on_ended(partition, floor, contact, event)
+            return
+    partition.touch(floor, contact)
+
+
+def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, event: facts.OfContact) -> None:
+    match event:
+        case facts.ContactPlaced():
+            contact.to_place = False
+        case facts.HoldEnded():
+            apply_contacts.end_hold(floor, contact)
+        case facts.ContactNoted():
+            apply_contacts.on_noted(floor, contact, event)
+        case facts.PrioritySet():
+            contact.raised, contact.manual = event.raised, event.manual
+    partition.touch(floor, contact)
+
+
+def on_agent(
+    partition: Partition, floor: Floor, desk: Desk, event: routing.AgentDecision | facts.OfAgent
+) -> None:
+    match event:
+        case routing.AgentPresenceChanged():
+            apply_agents.on_presence_changed(partition, floor, desk, event)
+        case facts.AgentFilled():
+            desk.agent.to_fill = False
+        case facts.AgentReleased():
+            desk.agent.release_at = None
+    partition.touch_agent(floor, desk)
+
+
+# -- configuration ----------------------------------------------------------------------------------------------
+
+
+def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
+    match event:
+        case routing.QueueUpdated():
+            on_queue(partition, floor, event)
+            return
+        case routing.PoolUpdated():
+            floor.pool.deleted = event.deleted
+            floor.pool.sequence += 1
+        case routing.PolicyUpdated():
+            floor.policy.version, floor.policy.weights = event.policy_version, event.weights
+            floor.pool.sequence += 1
+            partition.mark("policy", floor, floor.pool.id, floor.policy)
+        case facts.DeadEndsChecked():
+            floor.pool.recheck_after = event.after
+    partition.mark("pool", floor, floor.pool.id, floor.pool)
+
+
+def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) -> None:
+    queue = floor.queues.setdefault(event.queue_id, Queue(id=event.queue_id))
+    queue.sequence += 1
+    queue.version = event.config_version
+    queue.deleted = event.deleted
+    queue.order, queue.match = event.order, event.match
+    queue.requirement, queue.relax = event.requirement, event.relax
+    queue.offer_seconds, queue.offers_max = event.offer_seconds, event.offers_max
+    queue.wrap_up_seconds, queue.last_agent_seconds = event.wrap_up_seconds, event.last_agent_seconds
+    floor.order_queues()
+    partition.mark("queue", floor, queue.id, queue)
+
+
+def on_target(partition: Partition, event: facts.TargetKept) -> None:
+    targets = partition.targets.setdefault(event.workspace, {})
+    key = f"target|{event.workspace}/*|{event.target_id}"
+    if event.match is None:
+        targets.pop(event.target_id, None)
+        partition.changes[key] = None
+        return
+    target = Target(event.target_id, event.target_version, event.match, event.metric, event.seconds)
+    targets[event.target_id] = partition.changes[key] = target
+
+
+# -- sequences --------------------------------------------------------------------------------------------------
+
+
+def sequence(partition: Partition, event: Event) -> int:
+    """The number of a public event that was just applied: gapless, from 1, for its subject."""
+    floor = partition.floor(event.key)
+    match event:
+        case ContactDecision():
+            contact = floor.contacts.get(event.contact_id)
+            if contact is not None:
+                return contact.sequence
+            return floor.closed[base_and_generation(event.contact_id)[0]].sequence
+        case routing.AgentDecision():
+            return floor.desks[event.agent_id].agent.sequence
+        case routing.QueueUpdated():
+            return floor.queues[event.queue_id].sequence
+        case routing.PoolUpdated() | routing.PolicyUpdated():
+            return floor.pool.sequence
+        case _:
+            return 1

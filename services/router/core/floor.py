@@ -1,0 +1,300 @@
+"""A pool's floor: its entities, and the indexes that make a decision cost the same with a million waiting.
+
+Only `evolve` and the restore call what changes something here. Every index follows from the entities alone: after a
+restore the same decisions follow.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from heapq import heappop, heappush
+from typing import Final, TypeVar
+
+from libs.common.events.values import Requirement
+from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
+from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
+from services.router.core.queues import Bucket, BucketKey, Need, NeedKey, top
+from services.router.core.requirements import meets
+from services.router.core.state import (
+    Agent,
+    Closed,
+    Contact,
+    Policy,
+    Pool,
+    Queue,
+    Seen,
+    Target,
+    base_and_generation,
+    requirement_now,
+)
+
+V = TypeVar("V")
+EVERYONE: Final = "everyone"
+"""The queue that takes what no other matches; it needs no configuration."""
+NO_AGENT: Final = "no_agent"
+NOBODY_ANSWERS: Final = "nobody_answers"
+
+
+class Floor:
+    def __init__(self, key: str, targets: dict[str, Target]) -> None:
+        self.key = key
+        self.pool = Pool(id=key.split("/", 1)[1])
+        self.policy = Policy()
+        self.targets = targets
+        self.queues: dict[str, Queue] = {}
+        self.queue_order: list[Queue] = []
+        self.desks: dict[str, Desk] = {}
+        self.profiles: dict[ProfileKey, Profile] = {}
+        self.contacts: dict[str, Contact] = {}
+        self.closed: dict[str, Closed] = {}
+        self.heads: dict[str, str] = {}
+        """First contact's id → the open generation's, where it isn't the first."""
+        self.needs: dict[NeedKey, Need] = {}
+        self.buckets: dict[BucketKey, Bucket] = {}
+        self.places: dict[str, Bucket] = {}
+        """Waiting contact → its bucket."""
+        self.held: dict[str, dict[str, Contact]] = {}
+        """Last agent → contacts held for them, in no bucket meanwhile."""
+        self.bounced: dict[str, Contact] = {}
+        """Waiting contacts that somebody was asked for in vain, not flagged."""
+        self.dead_ends: list[str] = []
+        """Contacts for whom nobody has the skills, by id."""
+        self.hungry: list[str] = []
+        self.arrivals: list[tuple[int, str]] = []
+        self._seen: dict[tuple[Requirement | None, Requirement, bool], None] = {}
+        self._shared: dict[object, object] = {}
+
+    def share(self, value: V) -> V:
+        """One object for equal values: a million contacts hold few different requirements, names, rules."""
+        if len(self._shared) >= SHARED_MAX:
+            self._shared.clear()
+        return self._shared.setdefault(value, value)  # type: ignore[return-value]
+
+    # -- configuration ------------------------------------------------------------------------------------------
+
+    def order_queues(self) -> None:
+        open_queues = (queue for queue in self.queues.values() if not queue.deleted)
+        self.queue_order = sorted(open_queues, key=lambda queue: (queue.id == EVERYONE, queue.order, queue.id))
+
+    def configure(self, desk: Desk) -> None:
+        """The agent's skills, capacity or existence changed: find the profile and the peers anew."""
+        desk.stand_up()
+        self._leave_profile(desk)
+        desk.capacity = capacity_key(desk.agent.capacity)
+        if not desk.agent.deleted:
+            desk.profile = self._profile(desk.agent)
+            desk.profile.desks[desk.agent.id] = desk
+        desk.sit_down()
+
+    def _leave_profile(self, desk: Desk) -> None:
+        profile, desk.profile = desk.profile, None
+        if profile is None:
+            return
+        del profile.desks[desk.agent.id]
+        if not profile.desks:
+            self._drop_profile(profile)
+
+    def _drop_profile(self, profile: Profile) -> None:
+        del self.profiles[tuple(sorted(profile.skills.items()))]
+        for need in self.needs.values():
+            if profile in need.profiles:
+                need.profiles.remove(profile)
+
+    def _profile(self, agent: Agent) -> Profile:
+        key = profile_key(agent)
+        profile = self.profiles.get(key)
+        if profile is None:
+            profile = self.profiles[key] = Profile(dict(key))
+            self._introduce(profile)
+        return profile
+
+    def _introduce(self, profile: Profile) -> None:
+        for need in self.needs.values():
+            if need.met_by(profile.skills):
+                need.profiles.append(profile)
+        for bucket in self.buckets.values():
+            if bucket.need.met_by(profile.skills):
+                profile.buckets.setdefault(bucket.kind, {})[bucket] = None
+        for seen in self.pool.seen:
+            self._count_seen(profile, seen)
+
+    def _count_seen(self, profile: Profile, seen: Seen) -> None:
+        if meets(profile.skills, seen.requirement) and meets(profile.skills, seen.own):
+            profile.versatility += 1
+            profile.takes_calls = profile.takes_calls or seen.calls
+
+    # -- what contacts need -------------------------------------------------------------------------------------
+
+    def see(self, contact: Contact) -> bool:
+        """Remember what this contact needs; whether that is new."""
+        key = (contact.own, contact.rules.requirement, contact.medium == "voice")
+        if key in self._seen or len(self._seen) >= SEEN_MAX:
+            return False
+        self._seen[key] = None
+        seen = Seen(*key)
+        self.pool.seen.append(seen)
+        for profile in self.profiles.values():
+            self._count_seen(profile, seen)
+        return True
+
+    def need(self, own: Requirement | None, requirement: Requirement) -> Need:
+        key = (own, requirement)
+        need = self.needs.get(key)
+        if need is None:
+            need = self.needs[key] = Need(key)
+            need.profiles = [one for one in self.profiles.values() if need.met_by(one.skills)]
+        return need
+
+    def need_of(self, contact: Contact) -> Need:
+        return self.need(contact.own, requirement_now(contact))
+
+    def bucket_of(self, contact: Contact) -> Bucket:
+        self._sweep()
+        need = self.need_of(contact)
+        final = contact.unroutable == NOBODY_ANSWERS
+        key: BucketKey = (
+            (need.own, need.requirement), contact.channel, contact.medium, contact.target_seconds,
+            contact.asked, final,
+        )  # fmt: skip
+        bucket = self.buckets.get(key)
+        if bucket is None:
+            bucket = self.buckets[key] = Bucket(key, need)
+            for profile in need.profiles:
+                profile.buckets.setdefault(bucket.kind, {})[bucket] = None
+        return bucket
+
+    def _sweep(self) -> None:
+        """Drop empty buckets once they are many; which ones there are decides nothing."""
+        if len(self.buckets) < BUCKETS_EMPTY_MAX or len(self.buckets) < 2 * self._live_buckets():
+            return
+        self.buckets = {key: bucket for key, bucket in self.buckets.items() if bucket.live}
+        self.needs = {(bucket.need.own, bucket.need.requirement): bucket.need for bucket in self.buckets.values()}
+        for profile in self.profiles.values():
+            profile.buckets = {
+                kind: {bucket: None for bucket in buckets if bucket.live}
+                for kind, buckets in profile.buckets.items()
+            }
+
+    def _live_buckets(self) -> int:
+        return sum(1 for bucket in self.buckets.values() if bucket.live)
+
+    # -- waiting ------------------------------------------------------------------------------------------------
+
+    def enter(self, contact: Contact) -> None:
+        """The contact waits: for its last agent, or in a bucket for anyone. It is nowhere yet."""
+        if contact.last_agent_until is not None and contact.last_agent is not None:
+            self.held.setdefault(contact.last_agent, {})[contact.id] = contact
+        else:
+            bucket = self.places[contact.id] = self.bucket_of(contact)
+            bucket.push(contact)
+        if contact.asked and contact.unroutable != NOBODY_ANSWERS:
+            self.bounced[contact.id] = contact
+        if contact.to_place:
+            heappush(self.arrivals, (contact.waiting_since, contact.id))
+
+    def seek(self, contact: Contact) -> None:
+        """Somebody may be able to take it now: the next `Settle` looks."""
+        if not contact.to_place:
+            contact.to_place = True
+            heappush(self.arrivals, (contact.waiting_since, contact.id))
+
+    def feed(self, desk: Desk) -> None:
+        """The agent may have room for something: the next `Settle` looks."""
+        if desk.peers is not None and not desk.agent.to_fill:
+            desk.agent.to_fill = True
+            heappush(self.hungry, desk.agent.id)
+
+    def leave(self, contact: Contact) -> None:
+        """The contact waits no longer, or elsewhere: whatever led to it is dead."""
+        contact.version += 1
+        self.bounced.pop(contact.id, None)
+        bucket = self.places.pop(contact.id, None)
+        if bucket is not None:
+            bucket.forget_one(self.contacts)
+        elif contact.last_agent in self.held:
+            kept = self.held[contact.last_agent]
+            kept.pop(contact.id, None)
+            if not kept:
+                del self.held[contact.last_agent]
+
+    def flag(self, contact: Contact, reason: str | None) -> None:
+        """Set or end the flag that nobody can or will take it."""
+        if contact.unroutable == NO_AGENT:
+            del self.dead_ends[bisect_left(self.dead_ends, contact.id)]
+        contact.unroutable = reason
+        if reason == NO_AGENT:
+            insort(self.dead_ends, contact.id)
+
+    # -- the work that `Settle` does ----------------------------------------------------------------------------
+
+    def first_hungry(self) -> Desk | None:
+        """The agent to pick for next."""
+        while self.hungry:
+            desk = self.desks.get(self.hungry[0])
+            if desk is not None and desk.agent.to_fill:
+                return desk
+            heappop(self.hungry)
+        return None
+
+    def first_arrival(self) -> Contact | None:
+        """The contact to place next."""
+        while self.arrivals:
+            contact = self.contacts.get(self.arrivals[0][1])
+            if contact is not None and contact.to_place and contact.state == "waiting":
+                return contact
+            heappop(self.arrivals)
+        return None
+
+    def has_work(self) -> bool:
+        rechecks = self.pool.recheck_after is not None
+        return rechecks or self.first_hungry() is not None or self.first_arrival() is not None
+
+    # -- restore ------------------------------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Everything that follows from the entities, in an order that depends on ids alone."""
+        self.order_queues()
+        self._seen = {(seen.own, seen.requirement, seen.calls): None for seen in self.pool.seen}
+        for _, desk in sorted(self.desks.items()):
+            self.configure(desk)
+            self.hungry += [desk.agent.id] if desk.agent.to_fill else []
+        for _, contact in sorted(self.contacts.items()):
+            self._rebuild_contact(contact)
+        self.dead_ends.sort()
+        for desk in self.desks.values():
+            desk.stand_up()
+            desk.sit_down()
+
+    def _rebuild_contact(self, contact: Contact) -> None:
+        base, generation = base_and_generation(contact.id)
+        if generation > 1:
+            self.heads[base] = contact.id
+        if contact.unroutable == NO_AGENT:
+            self.dead_ends.append(contact.id)
+        holder = holder_of(contact)
+        if holder is not None:
+            self.desks[holder].take(contact)
+        if contact.state == "waiting":
+            self.enter(contact)
+
+    def tops(self, now: int) -> list[tuple[int, Bucket]]:
+        """(half points, bucket) of the first contact of every bucket, the highest first."""
+        scored = []
+        for bucket in self.buckets.values():
+            entry = top(bucket.main, self.contacts) if bucket.live else None
+            if entry is not None:
+                late, unit = bucket.score(entry, now)
+                scored.append(((4 * late + unit) // (2 * unit), bucket))
+        scored.sort(key=lambda item: -item[0])
+        return scored
+
+
+def holder_of(contact: Contact) -> str | None:
+    """Whose capacity the contact takes: an offer's and a wrap-up's count like an assignment's."""
+    match contact.state:
+        case "offered":
+            return contact.offer_agent
+        case "assigned" | "wrap_up":
+            return contact.agent_id
+        case _:
+            return None

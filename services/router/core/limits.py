@@ -1,0 +1,55 @@
+"""Every bound of the core, with its unit in its name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from libs.common.events import SECOND
+
+# The order (thousandths of a target unless the name says otherwise).
+BOOST_MAX: Final = 250
+RAISED_BY_ESCALATION: Final = 100
+REACH_DECADES_MAX: Final = 6
+STRIKES_MAX: Final = 3
+EARLY_UNIT: Final = 1_000 * SECOND
+"""The slack that counts as much as one whole target of lateness."""
+
+# The lanes.
+AGEING_CREDIT_A_PICK: Final = 100
+AGEING_CREDIT_MAX: Final = 2_000
+AGEING_SHARE_PERCENT: Final = 95
+"""A contact is in the ageing lane from this share of its target on."""
+EXPRESS_CREDIT_A_PICK: Final = 200
+EXPRESS_CREDIT_MAX: Final = 1_000
+EXPRESS_REACH_MIN: Final = 1_000
+WHOLE_CREDIT: Final = 1_000
+
+# The choice of an agent.
+REGRET_HALF_POINTS_MIN: Final = -18
+CALL_READY_HALF_POINTS: Final = -1
+LAST_AGENT_SECONDS_MAX: Final = 120
+LAST_AGENT_SHARE_DIVISOR: Final = 4
+"""The last agent goes first for a quarter of the target, and only while the contact is early by as much."""
+RUNNERS_UP_MAX: Final = 5
+SEEN_MAX: Final = 128
+"""Requirements a pool remembers for the versatility of its agents."""
+
+# Offers and presence.
+DECLINES_KEPT: Final = 8
+OFFER_SECONDS_MAX: Final = 3_600
+OFFERS_MAX: Final = 50
+WRAP_UP_SECONDS_MAX: Final = 3_600
+LEASE_SECONDS_MAX: Final = 31 * 86_400
+RELEASE_AFTER_SECONDS: Final = 60
+"""From the end of an agent's lease to the release of what is unanswered."""
+LEVEL_MAX: Final = 5
+
+# Memory.
+CLOSED_KEPT_SECONDS: Final = 24 * 3_600
+DEAD_ENDS_A_LOOK: Final = 100
+"""Contacts that one `Settle` looks at again when the roster has changed."""
+BUCKETS_EMPTY_MAX: Final = 256
+DEAD_ENTRIES_MIN: Final = 64
+"""A heap is cleaned when it has this many dead entries and more of them than living ones."""
+SHARED_MAX: Final = 100_000
+"""Values of which a floor keeps one object each."""

@@ -1,0 +1,145 @@
+"""Offers: made one at a time by `Settle`, and accepted, declined, withdrawn or timed out.
+
+An accept wins while the offer is live. Who declines or lets an offer expire isn't asked again before every able agent
+was; after `offers_max` such offers the contact is flagged, keeps its place, and waits for somebody new.
+"""
+
+from __future__ import annotations
+
+from libs.common.events import SECOND
+from libs.common.events.commands import AcceptOffer, DeclineOffer, OfferCommand
+from libs.common.events.routing import (
+    ContactOffered,
+    ContactUnroutable,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+)
+from services.router.core.choice import Choice
+from services.router.core.desks import Desk, cost
+from services.router.core.facts import OfferTimedOut
+from services.router.core.floor import NOBODY_ANSWERS, Floor
+from services.router.core.outcomes import Events, contact_state, done, refused, state_of
+from services.router.core.picks import Pick
+from services.router.core.policy import named
+from services.router.core.queues import score_of, thousandths
+from services.router.core.state import Contact, offer_id
+from services.router.core.transitions import assigned, flag_ended
+
+
+def of_choice(floor: Floor, contact: Contact, choice: Choice, now: int) -> Events:
+    """An arriving contact has found an agent."""
+    pick = Pick(
+        contact=contact,
+        lane="arrival",
+        ageing_credit=choice.desk.agent.ageing_credit,
+        express_credit=choice.desk.agent.express_credit,
+        ageing_channel=choice.desk.agent.ageing_channel,
+        runners_up=choice.runners_up,
+        ahead=0,
+        asked_again=choice.asked_again,
+    )
+    return offered(floor, choice.desk, pick, now, choice.passed_over)
+
+
+def offered(floor: Floor, desk: Desk, pick: Pick, now: int, passed_over: dict[str, int]) -> Events:
+    contact = pick.contact
+    units = cost(desk.agent.capacity, (contact.channel, contact.medium))
+    offer = ContactOffered(
+        key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id,
+        offer_id=f"{contact.id}.offer.{contact.offers_made + 1}", queue=contact.rules.queue,
+        medium=contact.medium, expires_at=now + contact.rules.offer_seconds * SECOND, units=units,
+        lane=pick.lane, score=thousandths(score_of(contact, now)), boost=contact.boost,
+        terms=named(contact.terms), relaxed=contact.relaxed, ageing_credit=pick.ageing_credit,
+        express_credit=pick.express_credit, ageing_channel=pick.ageing_channel or None,
+        runners_up=pick.runners_up, passed_over=passed_over, ahead=pick.ahead, asked_again=pick.asked_again,
+    )  # fmt: skip
+    return (*flag_ended(floor, now, contact, "offered"), offer)
+
+
+def on_timed_out(floor: Floor, timeout: OfferTimedOut, now: int) -> Events:
+    contact = floor.contacts.get(timeout.contact_id)
+    if contact is None or contact.state != "offered" or (contact.offer_expires_at or 0) > now:
+        return ()  # The agent answered first: this timer lost the race.
+    assert contact.offer_agent is not None
+    expired = OfferExpired(
+        key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact), agent_id=contact.offer_agent
+    )
+    return (expired, *unanswered_too_often(floor, contact, now))
+
+
+def unanswered_too_often(floor: Floor, contact: Contact, now: int) -> Events:
+    if contact.bounces + 1 < contact.rules.offers_max:
+        return ()
+    return (ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=NOBODY_ANSWERS),)
+
+
+def on_accept(floor: Floor, accept: AcceptOffer, now: int) -> Events:
+    contact, number = _offer(floor, accept)
+    if contact is None or number > contact.offers_made:
+        return _unknown_offer(floor, accept, now)
+    if contact.state == "offered" and number == contact.offers_made:
+        return _accept_live(floor, contact, accept, now)
+    if contact.agent_id is not None and number == contact.accepted and _may_speak(accept, contact.agent_id):
+        return (done(accept, now, contact_state(contact)),)  # The same agent again: it is theirs already.
+    return refused(accept, now, 409, "offer_ended", contact_state(contact))
+
+
+def _accept_live(floor: Floor, contact: Contact, accept: AcceptOffer, now: int) -> Events:
+    assert contact.offer_agent is not None
+    if not _may_speak(accept, contact.offer_agent):
+        return refused(accept, now, 403, "forbidden", contact_state(contact))
+    desk = floor.desks[contact.offer_agent]
+    accepted = OfferAccepted(
+        key=floor.key, at=now, contact_id=contact.id, offer_id=accept.offer_id, agent_id=contact.offer_agent
+    )
+    return (
+        accepted,
+        *assigned(floor, now, contact, desk, units=contact.units, offer=accept.offer_id),
+        done(accept, now, contact_state(contact, "assigned", contact.offer_agent)),
+    )
+
+
+def on_decline(floor: Floor, decline: DeclineOffer, now: int) -> Events:
+    contact, number = _offer(floor, decline)
+    if contact is None or number > contact.offers_made:
+        return _unknown_offer(floor, decline, now)
+    if contact.state == "offered" and number == contact.offers_made:
+        return _decline_live(floor, contact, decline, now)
+    before = dict(contact.declined).get(number)
+    if before is not None and _may_speak(decline, before):
+        return (done(decline, now, contact_state(contact)),)
+    return refused(decline, now, 409, "offer_ended", contact_state(contact))
+
+
+def _decline_live(floor: Floor, contact: Contact, decline: DeclineOffer, now: int) -> Events:
+    assert contact.offer_agent is not None
+    if not _may_speak(decline, contact.offer_agent):
+        return refused(decline, now, 403, "forbidden", contact_state(contact))
+    declined = OfferDeclined(
+        key=floor.key, at=now, contact_id=contact.id, offer_id=decline.offer_id,
+        agent_id=contact.offer_agent, reason=decline.reason,
+    )  # fmt: skip
+    return (
+        declined,
+        *unanswered_too_often(floor, contact, now),
+        done(decline, now, contact_state(contact, "waiting")),
+    )
+
+
+def _offer(floor: Floor, command: OfferCommand) -> tuple[Contact | None, int]:
+    contact_id, separator, number = command.offer_id.rpartition(".offer.")
+    known = bool(separator) and number.isdecimal() and int(number) > 0
+    return (floor.contacts.get(contact_id), int(number)) if known else (None, 0)
+
+
+def _may_speak(command: OfferCommand, agent_id: str) -> bool:
+    """The agent asked, or a supervisor for anyone."""
+    return command.agent_id is None or command.agent_id == agent_id
+
+
+def _unknown_offer(floor: Floor, command: OfferCommand, now: int) -> Events:
+    state = state_of(floor, command.offer_id.rpartition(".offer.")[0])
+    if state is not None and state["state"] in {"closed", "abandoned"}:
+        return refused(command, now, 409, "offer_ended", state)
+    return refused(command, now, 404, "not_found")

@@ -1,0 +1,173 @@
+"""What an agent with room takes next: three lanes, in this order, each with its own credit per agent.
+
+1. Ageing: a whole credit, and something that fits has waited 95 % of its target: plain round robin over channels, the
+   earliest a + T inside the channel. The pointer must be plain round robin: counters would break the bound on waiting.
+2. Express: a whole credit, and a public contact of reach ≥ 1,000 fits: the largest reach. The credit is spent only if
+   that differs from the main pick.
+3. Main: the highest score; of equals the longer wait, then the lower id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from libs.common.events.routing import Lane
+from services.router.core.choice import everyone_was_asked, last_agent, still_asked
+from services.router.core.desks import Desk
+from services.router.core.floor import Floor
+from services.router.core.limits import (
+    AGEING_CREDIT_A_PICK,
+    AGEING_CREDIT_MAX,
+    AGEING_SHARE_PERCENT,
+    EARLY_UNIT,
+    EXPRESS_CREDIT_A_PICK,
+    EXPRESS_CREDIT_MAX,
+    RUNNERS_UP_MAX,
+    WHOLE_CREDIT,
+)
+from services.router.core.queues import Bucket, Score, is_higher, score_of, top
+from services.router.core.state import Agent, Contact
+
+Front = tuple[int, int, str]
+"""A contact that fits, the first of its bucket or held for the agent: its score as a fraction, and its id."""
+
+
+class Pick(NamedTuple):
+    contact: Contact
+    lane: Lane
+    ageing_credit: int
+    express_credit: int
+    ageing_channel: str
+    runners_up: tuple[str, ...]
+    ahead: int
+    asked_again: bool
+
+
+def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
+    """The best waiting contact that fits the agent by the lanes; None when nothing fits."""
+    buckets = fitting(floor, desk)
+    fronts = fronts_of(floor, buckets, now)
+    if desk.agent.id in floor.held:
+        fronts += held_fronts(floor, desk, now)
+    if not fronts:
+        return None
+    main = highest(floor, fronts)[2]
+    agent = desk.agent
+    ageing = min(AGEING_CREDIT_MAX, agent.ageing_credit + AGEING_CREDIT_A_PICK)
+    express = min(EXPRESS_CREDIT_MAX, agent.express_credit + EXPRESS_CREDIT_A_PICK)
+    lane: Lane = "main"
+    chosen, channel = main, agent.ageing_channel
+    if ageing >= WHOLE_CREDIT and (aged := oldest(floor, buckets, agent, now)) is not None:
+        (chosen, channel), lane, ageing = aged, "ageing", ageing - WHOLE_CREDIT
+    elif express >= WHOLE_CREDIT and (widest := largest(floor, buckets)) not in (None, main):
+        assert widest is not None
+        chosen, lane, express = widest, "express", express - WHOLE_CREDIT
+    contact = floor.contacts[chosen]
+    return Pick(
+        contact=contact,
+        lane=lane,
+        ageing_credit=ageing,
+        express_credit=express,
+        ageing_channel=channel,
+        runners_up=runners_up(fronts, chosen),
+        ahead=0 if lane == "main" else ahead(fronts, score_of(contact, now)),
+        asked_again=agent.id in still_asked(floor, contact.asked),
+    )
+
+
+def fitting(floor: Floor, desk: Desk) -> list[Bucket]:
+    """Buckets with something that the agent has the skills and the room for and wasn't asked for in vain."""
+    peers = desk.peers
+    if peers is None:
+        return []
+    return [
+        bucket
+        for kind, buckets in peers.profile.buckets.items()
+        if peers.has_room(kind)
+        for bucket in buckets
+        if bucket.live and (not bucket.asked or may_ask(floor, bucket, desk))
+    ]
+
+
+def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
+    """Decliners are asked again once everyone able was; for what nobody answers, never in the same shift.
+
+    While others have room it is placed among all of them, so that the last decliner doesn't pick it at once.
+    """
+    asked = still_asked(floor, bucket.asked)
+    if desk.agent.id not in asked:
+        return True
+    if bucket.final or not everyone_was_asked(floor, bucket.need, asked):
+        return False
+    return not any(
+        peers.has_room(bucket.kind) and (peers is not desk.peers or len(peers.members) > 1)
+        for profile in bucket.need.profiles
+        for peers in profile.peers.values()
+    )
+
+
+def fronts_of(floor: Floor, buckets: list[Bucket], now: int) -> list[Front]:
+    contacts = floor.contacts
+    fronts = []
+    for bucket in buckets:
+        entry = top(bucket.main, contacts)
+        assert entry is not None, "a bucket with somebody in it has a front"
+        late = now - entry[0] - bucket.target
+        fronts.append((late, bucket.target if late >= 0 else EARLY_UNIT, entry[1]))
+    return fronts
+
+
+def held_fronts(floor: Floor, desk: Desk, now: int) -> Iterator[Front]:
+    """Contacts that are held for this agent take part in the main lane."""
+    for contact in floor.held[desk.agent.id].values():
+        if last_agent(floor, contact) is desk:
+            yield (*score_of(contact, now), contact.id)
+
+
+def highest(floor: Floor, fronts: list[Front]) -> Front:
+    best = fronts[0]
+    best_late, best_unit, _ = best
+    for front in fronts:
+        left, right = front[0] * best_unit, best_late * front[1]
+        if left > right or (left == right and _goes_before(floor, front[2], best[2])):
+            best = front
+            best_late, best_unit, _ = best
+    return best
+
+
+def _goes_before(floor: Floor, one: str, other: str) -> bool:
+    first, second = floor.contacts[one], floor.contacts[other]
+    return (first.waiting_since, first.id) < (second.waiting_since, second.id)
+
+
+def oldest(floor: Floor, buckets: list[Bucket], agent: Agent, now: int) -> tuple[str, str] | None:
+    """(contact, channel) whose turn it is in the ageing lane."""
+    turns: dict[str, tuple[int, str]] = {}
+    for bucket in buckets:
+        entry = top(bucket.ageing, floor.contacts)
+        if entry is None or (now - entry[0]) * 100 < AGEING_SHARE_PERCENT * bucket.target:
+            continue
+        due = (entry[0] + bucket.target, entry[1])
+        turns[bucket.channel] = min(due, turns.get(bucket.channel, due))
+    if not turns:
+        return None
+    channel = min(turns, key=lambda name: (name <= agent.ageing_channel, name))
+    return turns[channel][1], channel
+
+
+def largest(floor: Floor, buckets: list[Bucket]) -> str | None:
+    """The public contact with the largest reach; of equals the lower id."""
+    entries = (top(bucket.express, floor.contacts) for bucket in buckets if bucket.express)
+    widest = min((entry[:2] for entry in entries if entry is not None), default=None)
+    return widest[1] if widest is not None else None
+
+
+def runners_up(fronts: list[Front], chosen: str) -> tuple[str, ...]:
+    """The next contacts by score, as far as the fronts tell."""
+    order = sorted([(-late * 1_000_000_000 // unit, contact) for late, unit, contact in fronts if contact != chosen])
+    return tuple([contact for _, contact in order[:RUNNERS_UP_MAX]])
+
+
+def ahead(fronts: list[Front], score: Score) -> int:
+    return sum(is_higher((late, unit), score) for late, unit, _ in fronts)

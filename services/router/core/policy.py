@@ -1,0 +1,105 @@
+"""How far a contact's promise is moved forward, and which promise that is.
+
+    boost = min(0.25, reach + sentiment + tier + strikes + raised)
+
+Each part is a weight in thousandths times a share, rounded once, here; what follows is integer arithmetic. Weights
+belong to the pool. A target's seconds come from the tightest matching `first_response` target, or from what is
+assumed for the medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log10
+from typing import Final, NamedTuple
+
+from libs.common.events import SECOND
+from libs.common.events.values import Reach, Tier, Visibility
+from libs.common.promises import Traits, tightest, unpromised_seconds
+from services.router.core.floor import Floor
+from services.router.core.limits import (
+    BOOST_MAX,
+    LAST_AGENT_SECONDS_MAX,
+    LAST_AGENT_SHARE_DIVISOR,
+    REACH_DECADES_MAX,
+    STRIKES_MAX,
+)
+from services.router.core.state import TERMS, Contact
+
+TIER_HALVES: Final[Mapping[Tier, int]] = {"standard": 0, "silver": 1, "gold": 2}
+
+
+class Signals(NamedTuple):
+    """What is known of a contact apart from its promise, and what its boost is made of."""
+
+    visibility: Visibility
+    reach: int
+    sentiment: float
+    language: str | None
+    topics: tuple[str, ...]
+    tier: Tier
+    strikes: int
+
+
+class Kept(NamedTuple):
+    """The promise that a contact is measured by."""
+
+    target: str | None
+    version: int
+    seconds: int
+
+
+def audience(visibility: Visibility, reach: Reach) -> int:
+    """How many people can see it: 1 in private, and at least 1."""
+    return 1 if visibility == "private" else max(1, reach.views, reach.followers)
+
+
+def signals_of(contact: Contact) -> Signals:
+    return Signals(
+        contact.visibility, contact.reach, contact.sentiment, contact.language, contact.topics,
+        contact.tier, contact.strikes,
+    )  # fmt: skip
+
+
+def terms_of(weights: Mapping[str, int], signals: Signals, raised: int) -> tuple[int, ...]:
+    """The parts of the boost in thousandths, in the order of `TERMS`."""
+    decades = min(1.0, log10(signals.reach) / REACH_DECADES_MAX)
+    strikes = min(STRIKES_MAX, max(0, signals.strikes))
+    return (
+        round(weights["reach"] * decades),
+        round(weights["sentiment"] * min(1.0, max(0.0, -signals.sentiment))),
+        weights["tier"] * TIER_HALVES[signals.tier] // 2,
+        (2 * weights["strikes"] * strikes + STRIKES_MAX) // (2 * STRIKES_MAX),
+        raised,
+    )
+
+
+def boost_of(terms: tuple[int, ...]) -> int:
+    return min(BOOST_MAX, sum(terms))
+
+
+def named(terms: tuple[int, ...]) -> dict[str, int]:
+    return dict(zip(TERMS, terms, strict=True))
+
+
+def promise_of(floor: Floor, traits: Traits) -> Kept:
+    if floor.targets:
+        target = tightest(floor.targets.values(), traits, "first_response")
+        if target is not None:
+            return Kept(target.target_id, target.version, target.seconds)
+    return Kept(None, 0, unpromised_seconds(traits.medium, traits.visibility))
+
+
+def last_agent_until(
+    floor: Floor, last_agent: str | None, since: int, boost: int, kept: Kept, most_seconds: int, now: int
+) -> int | None:
+    """How long the customer's last agent goes first; None when they are away, or the contact isn't early."""
+    desk = floor.desks.get(last_agent) if last_agent is not None else None
+    if desk is None or desk.peers is None:
+        return None
+    target = kept.seconds * SECOND
+    share = target // LAST_AGENT_SHARE_DIVISOR
+    promise = since + target - boost * kept.seconds * (SECOND // 1_000)
+    longest = min(share, min(LAST_AGENT_SECONDS_MAX, most_seconds) * SECOND)
+    until = min(now + longest, promise - share)
+    return until if until > now else None

@@ -1,0 +1,122 @@
+"""Contacts that wait, by what they need: a bucket a (requirement, channel, target seconds, who was asked).
+
+Inside a bucket the order never changes with time, so each lane is a binary heap: by promise (`main`), by age
+(`ageing`), by reach (`express`). Nothing is searched for in a heap: an entry (order, contact id, version) is dead when
+its contact has another version by now, and is dropped when it comes to the top, or when most entries are dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Final
+
+from libs.common.events import SECOND
+from libs.common.events.values import Medium, Requirement
+from services.router.core.limits import DEAD_ENTRIES_MIN, EARLY_UNIT, EXPRESS_REACH_MIN
+from services.router.core.requirements import Skills, meets
+from services.router.core.state import Contact
+
+if TYPE_CHECKING:
+    from services.router.core.desks import Profile
+
+Entry = tuple[int, str, int]
+"""(order inside the lane, contact id, the contact's version)."""
+NeedKey = tuple[Requirement | None, Requirement]
+BucketKey = tuple[NeedKey, str, Medium, int, tuple[tuple[str, int], ...], bool]
+Score = tuple[int, int]
+"""Numerator and denominator: slack in units of 1,000 s while early, lateness in units of the target when late."""
+
+
+class Need:
+    """A requirement as contacts have it (their own, the queue's), and which profiles meet it."""
+
+    __slots__ = ("own", "profiles", "requirement")
+
+    def __init__(self, key: NeedKey) -> None:
+        self.own, self.requirement = key
+        self.profiles: list[Profile] = []
+
+    def met_by(self, skills: Skills) -> bool:
+        return meets(skills, self.requirement) and meets(skills, self.own)
+
+
+class Bucket:
+    __slots__ = (
+        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "need", "target",
+    )  # fmt: skip
+
+    def __init__(self, key: BucketKey, need: Need) -> None:
+        _, self.channel, self.medium, seconds, self.asked, self.final = key
+        self.kind: tuple[str, Medium] = (self.channel, self.medium)
+        self.need = need
+        self.target: Final = seconds * SECOND
+        self.live = 0
+        self.main: list[Entry] = []
+        self.ageing: list[Entry] = []
+        self.express: list[Entry] = []
+
+    def push(self, contact: Contact) -> None:
+        self.live += 1
+        heappush(self.main, (promise_key(contact), contact.id, contact.version))
+        heappush(self.ageing, (contact.waiting_since, contact.id, contact.version))
+        if is_express(contact):
+            heappush(self.express, (-contact.reach, contact.id, contact.version))
+
+    def forget_one(self, contacts: Mapping[str, Contact]) -> None:
+        """One contact has left: its entries are dead, and dead entries are dropped when there are too many."""
+        self.live -= 1
+        for heap in (self.main, self.ageing, self.express):
+            if len(heap) > DEAD_ENTRIES_MIN + 2 * self.live:
+                heap[:] = [entry for entry in heap if _alive(entry, contacts)]
+                heapify(heap)
+
+    def score(self, entry: Entry, now: int) -> Score:
+        """Of an entry of `main`."""
+        late = now - entry[0] - self.target
+        return (late, self.target) if late >= 0 else (late, EARLY_UNIT)
+
+
+def top(heap: list[Entry], contacts: Mapping[str, Contact]) -> Entry | None:
+    """The first living entry; dead ones before it are dropped, which changes nothing that anybody can see."""
+    while heap:
+        entry = heap[0]
+        contact = contacts.get(entry[1])
+        if contact is not None and contact.version == entry[2]:
+            return entry
+        heappop(heap)
+    return None
+
+
+def _alive(entry: Entry, contacts: Mapping[str, Contact]) -> bool:
+    contact = contacts.get(entry[1])
+    return contact is not None and contact.version == entry[2]
+
+
+def promise_key(contact: Contact) -> int:
+    """κ = a − b·T in microseconds, exactly: b is in thousandths, T in whole seconds."""
+    return contact.waiting_since - contact.boost * contact.target_seconds * (SECOND // 1_000)
+
+
+def score_of(contact: Contact, now: int) -> Score:
+    target = contact.target_seconds * SECOND
+    late = now - promise_key(contact) - target
+    return (late, target) if late >= 0 else (late, EARLY_UNIT)
+
+
+def is_higher(one: Score, other: Score) -> bool:
+    """Whether one score is above the other, exactly: by cross-multiplication."""
+    return one[0] * other[1] > other[0] * one[1]
+
+
+def thousandths(score: Score) -> int:
+    return score[0] * 1_000 // score[1]
+
+
+def half_points(score: Score) -> int:
+    """Rounded to the nearest half point, and up from the middle."""
+    return (4 * score[0] + score[1]) // (2 * score[1])
+
+
+def is_express(contact: Contact) -> bool:
+    return contact.visibility == "public" and contact.reach >= EXPRESS_REACH_MIN

@@ -1,0 +1,46 @@
+"""Whether an agent's skills meet a requirement, and what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from libs.common.events.values import Requirement, SkillNeed
+
+Skills = Mapping[str, int]
+PUBLIC: Requirement = Requirement(all=(SkillNeed(skill="public"),))
+"""What a queue without a requirement of its own asks of whoever takes a public contact."""
+
+
+def meets(skills: Skills, requirement: Requirement | None) -> bool:
+    """Every skill of `all`, one of `any` when there are some, none of `none`."""
+    if requirement is None:
+        return True
+    return (
+        all(skills.get(need.skill, 0) >= need.level for need in requirement.all)
+        and (not requirement.any or any(skills.get(need.skill, 0) >= need.level for need in requirement.any))
+        and not any(skills.get(need.skill, 0) >= need.level for need in requirement.none)
+    )
+
+
+def lacks(skills: Skills, requirement: Requirement | None) -> tuple[str, ...]:
+    """The skills that are missing or too weak, or excluded and there; ascending."""
+    if requirement is None:
+        return ()
+    short = [need.skill for need in requirement.all if skills.get(need.skill, 0) < need.level]
+    if requirement.any and not any(skills.get(need.skill, 0) >= need.level for need in requirement.any):
+        short += [need.skill for need in requirement.any]
+    short += [need.skill for need in requirement.none if skills.get(need.skill, 0) >= need.level]
+    return tuple(sorted(short))
+
+
+def why_not(skills: Skills, requirement: Requirement | None) -> str | None:
+    """The first reason in words: `skill billing 2 < 3`; None when the requirement is met."""
+    if requirement is None:
+        return None
+    for need in requirement.all:
+        if skills.get(need.skill, 0) < need.level:
+            return f"skill {need.skill} {skills.get(need.skill, 0)} < {need.level}"
+    for need in requirement.none:
+        if skills.get(need.skill, 0) >= need.level:
+            return f"skill {need.skill} {skills[need.skill]} is excluded"
+    return None if meets(skills, requirement) else "none of " + ", ".join(n.skill for n in requirement.any)

@@ -1,0 +1,66 @@
+"""One piece of the work that events have left: an offer at most, or the finding that there is none to make.
+
+Agents who have room come first, each until nothing more fits; then contacts that nobody has been sought for; then
+dead ends, when the roster has changed. What was looked at leaves its list by an event, so the lists survive a restore
+and every `Settle` comes nearer to the end.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from libs.common.events.routing import ContactUnroutable
+from services.router.core.choice import choose, is_dead_end
+from services.router.core.desks import Desk
+from services.router.core.facts import AgentFilled, ContactPlaced, DeadEndsChecked
+from services.router.core.floor import Floor
+from services.router.core.limits import DEAD_ENDS_A_LOOK
+from services.router.core.offers import of_choice, offered
+from services.router.core.outcomes import Events
+from services.router.core.partition import Partition
+from services.router.core.picks import pick
+from services.router.core.state import Contact
+
+
+def settle(partition: Partition) -> Events:
+    floor = partition.working_floor()
+    if floor is None:
+        return ()
+    desk = floor.first_hungry()
+    if desk is not None:
+        return fill(floor, desk, partition.now)
+    contact = floor.first_arrival()
+    if contact is not None:
+        return place(floor, contact, partition.now)
+    return look_again(floor, partition.now)
+
+
+def fill(floor: Floor, desk: Desk, now: int) -> Events:
+    """The agent picks; when nothing fits there is no more to do for them."""
+    picked = pick(floor, desk, now)
+    if picked is None:
+        return (AgentFilled(key=floor.key, at=now, agent_id=desk.agent.id),)
+    return offered(floor, desk, picked, now, {})
+
+
+def place(floor: Floor, contact: Contact, now: int) -> Events:
+    """The contact goes to the best agent with room; without one it waits to be picked."""
+    choice = choose(floor, contact, now)
+    if choice is None:
+        return (ContactPlaced(key=floor.key, at=now, contact_id=contact.id),)
+    return of_choice(floor, contact, choice, now)
+
+
+def look_again(floor: Floor, now: int) -> Events:
+    """Some of the dead ends, from where the last look ended: whoever has an able agent now is none."""
+    after = floor.pool.recheck_after
+    assert after is not None, "only a floor with work is settled"
+    start = bisect_right(floor.dead_ends, after)
+    looked_at = floor.dead_ends[start : start + DEAD_ENDS_A_LOOK]
+    ended = [one for one in looked_at if not is_dead_end(floor, floor.contacts[one])]
+    flags = [
+        ContactUnroutable(key=floor.key, at=now, contact_id=one, unroutable=False, reason="agent_appeared")
+        for one in ended
+    ]
+    done = len(looked_at) < DEAD_ENDS_A_LOOK
+    return (*flags, DeadEndsChecked(key=floor.key, at=now, after=None if done else looked_at[-1]))

@@ -1,0 +1,223 @@
+"""What the router remembers of a partition, one entity a record of its state topic.
+
+Entities are plain data: `decide` reads them, `evolve` alone changes them, msgspec writes them as JSON. Their keys are
+`<kind>|<workspace>/<pool>|<id>`. Everything else (heaps, agents by profile, timers) is derived from them and rebuilt
+when they are restored. Times are microseconds since 1970 UTC, boosts and weights thousandths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from libs.common.events.values import (
+    Capacity,
+    Match,
+    Medium,
+    Metric,
+    PresenceStatus,
+    RelaxStep,
+    Requirement,
+    Scalar,
+    Tier,
+    Visibility,
+)
+
+ContactState = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
+
+DEFAULT_WEIGHTS: Final = {"reach": 130, "sentiment": 50, "tier": 50, "strikes": 100}
+TERMS: Final = ("reach", "sentiment", "tier", "strikes", "raised")
+"""The parts of a boost, in the order in which a contact keeps them."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Something that contacts of this pool have needed: what makes an agent versatile, or ready for calls."""
+
+    own: Requirement | None
+    requirement: Requirement
+    calls: bool
+
+
+@dataclass(slots=True)
+class Pool:
+    id: str
+    sequence: int = 0
+    deleted: bool = False
+    seen: list[Seen] = field(default_factory=list)
+    recheck_after: str | None = None
+    """While dead ends are looked at again: the last contact's id that was; None when there is nothing to look at."""
+
+
+@dataclass(slots=True)
+class Policy:
+    version: int = 0
+    weights: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a queue's contacts are treated by, pinned when they enter and shared by all of them."""
+
+    queue: str
+    requirement: Requirement = field(default_factory=Requirement)
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+
+
+@dataclass(slots=True)
+class Queue:
+    id: str
+    sequence: int = 0
+    version: int = 0
+    deleted: bool = False
+    order: int = 100
+    match: Match = field(default_factory=Match)
+    requirement: Requirement | None = None
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+    last_agent_seconds: int = 45
+
+
+@dataclass(slots=True)
+class Agent:
+    id: str
+    sequence: int = 0
+    version: int = 0
+    deleted: bool = False
+    skills: dict[str, int] = field(default_factory=dict)
+    capacity: Capacity = field(default_factory=Capacity)
+    preferred_queues: tuple[str, ...] = ()
+    status: PresenceStatus = "offline"
+    reason: str | None = None
+    lease_until: int | None = None
+    release_at: int | None = None
+    """When what an absent agent hasn't answered goes back to its queue."""
+    shift: int = 0
+    """Counts how often the agent became available: who declined in an earlier shift may be asked again."""
+    last_assigned_at: int = 0
+    ageing_credit: int = 0
+    express_credit: int = 0
+    ageing_channel: str = ""
+    to_fill: bool = False
+    """Has room that hasn't been looked at: the next `Settle` picks for this agent."""
+
+
+@dataclass(slots=True)
+class Contact:
+    """An open contact. Its requirement now: `own`, and the queue's part after `relaxed` steps (`requirement_now`)."""
+
+    id: str
+    rules: Rules
+    account: str
+    channel: str
+    medium: Medium
+    visibility: Visibility
+    customer_id: str
+    opened_at: int
+    waiting_since: int
+    target_seconds: int
+    state: ContactState = "waiting"
+    sequence: int = 0
+    tier: Tier = "standard"
+    strikes: int = 0
+    repeat_of: str | None = None
+    last_agent: str | None = None
+    last_agent_until: int | None = None
+    reach: int = 1
+    sentiment: float = 0.0
+    language: str | None = None
+    topics: tuple[str, ...] = ()
+    attributes: dict[str, Scalar] = field(default_factory=dict)
+    own: Requirement | None = None
+    boost: int = 0
+    terms: tuple[int, ...] = ()
+    raised: int = 0
+    manual: bool = False
+    """A supervisor has set `raised`: no escalation changes it any more."""
+    target: str | None = None
+    target_version: int = 0
+    policy_version: int = 0
+    relaxed: int = 0
+    answered: bool = False
+    """Nothing of the customer's is unanswered; a call or a chat is, from its assignment on."""
+    to_place: bool = False
+    """Nobody has been sought for it yet: the next `Settle` does."""
+    offers_made: int = 0
+    offer_agent: str | None = None
+    offer_expires_at: int | None = None
+    asked: tuple[tuple[str, int], ...] = ()
+    """(agent, shift) of who was asked in this round and didn't take it, ascending."""
+    bounces: int = 0
+    declined: tuple[tuple[int, str], ...] = ()
+    """(number of the offer, agent) of the last declines: the same decline again changes nothing."""
+    unroutable: str | None = None
+    """Why nobody can or will take it, while that is so."""
+    agent_id: str | None = None
+    """Who holds it, and while it is parked who held it."""
+    units: int = 0
+    accepted: int = 0
+    """The number of the offer by which its agent got it."""
+    parked_until: int | None = None
+    wrap_up_until: int | None = None
+    resolution: str | None = None
+    version: int = 0
+    """Counts its entries into the heaps: entries with another version are dead."""
+    timer: int = 0
+    """When its next timer is due; 0 for none."""
+
+
+@dataclass(slots=True)
+class Closed:
+    """The memory of a closed contact, 24 h long. `id` is the first contact's, `last` the last generation's."""
+
+    id: str
+    last: str
+    generation: int
+    sequence: int
+    state: Literal["closed", "abandoned"]
+    until: int
+    queue: str
+    agent_id: str | None = None
+    resolution: str | None = None
+
+
+@dataclass(slots=True)
+class Target:
+    target_id: str
+    version: int
+    match: Match
+    metric: Metric
+    seconds: int
+
+
+Entity = Pool | Policy | Queue | Agent | Contact | Closed | Target
+ENTITIES: Final[dict[str, type[Entity]]] = {
+    "pool": Pool,
+    "policy": Policy,
+    "queue": Queue,
+    "agent": Agent,
+    "contact": Contact,
+    "closed": Closed,
+    "target": Target,
+}
+
+
+def requirement_now(contact: Contact) -> Requirement:
+    """The queue's part of what the contact needs, after the relaxation steps that have passed."""
+    return contact.rules.relax[contact.relaxed - 1].requirement if contact.relaxed else contact.rules.requirement
+
+
+def offer_id(contact: Contact) -> str:
+    """The id of the latest offer: `con_x.offer.3`."""
+    return f"{contact.id}.offer.{contact.offers_made}"
+
+
+def base_and_generation(contact_id: str) -> tuple[str, int]:
+    """`con_x.r2` → (`con_x`, 2); a first contact is generation 1."""
+    base, separator, number = contact_id.rpartition(".r")
+    return (base, int(number)) if separator and number.isdecimal() else (contact_id, 1)

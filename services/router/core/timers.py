@@ -1,0 +1,126 @@
+"""When something falls due by itself, and what it is called then. A timer is derived from its entity, never stored.
+
+The heap holds (due, id, kind, floor's key). An entry is stale when its entity's next due time is another by now; stale
+entries are dropped and don't count. An entity has one entry that counts at a time.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Final
+
+from libs.common.events import SECOND, Event
+from services.router.core import facts
+from services.router.core.floor import Floor
+from services.router.core.state import Agent, Closed, Contact
+
+AGENT: Final = "agent"
+CONTACT: Final = "contact"
+CLOSED: Final = "closed"
+Timer = tuple[int, str, str, str]
+
+
+class Timers:
+    def __init__(self, floors: dict[str, Floor]) -> None:
+        self._floors = floors
+        self._heap: list[Timer] = []
+
+    def of_contact(self, floor: Floor, contact: Contact) -> None:
+        """Keep the contact's timer in step with it."""
+        due = contact_due(contact)
+        if due and due != contact.timer:
+            heappush(self._heap, (due, contact.id, CONTACT, floor.key))
+        contact.timer = due
+
+    def of_agent(self, floor: Floor, agent: Agent) -> None:
+        due = agent_due(agent)
+        if due:
+            heappush(self._heap, (due, agent.id, AGENT, floor.key))
+
+    def of_closed(self, floor: Floor, closed: Closed) -> None:
+        heappush(self._heap, (closed.until, closed.id, CLOSED, floor.key))
+
+    def next_due(self) -> int | None:
+        while self._heap:
+            if self._event(self._heap[0]) is not None:
+                return self._heap[0][0]
+            heappop(self._heap)
+        return None
+
+    def pop(self, until: int) -> Event | None:
+        due = self.next_due()
+        if due is None or due > until:
+            return None
+        timer = heappop(self._heap)
+        event = self._event(timer)
+        if timer[2] == CONTACT:
+            self._floors[timer[3]].contacts[timer[1]].timer = 0
+        return event
+
+    def _event(self, timer: Timer) -> Event | None:
+        """What a timer stands for; None when it is stale."""
+        due, subject, kind, key = timer
+        floor = self._floors[key]
+        if kind == CONTACT:
+            contact = floor.contacts.get(subject)
+            return contact_event(contact, due, key) if contact is not None and contact.timer == due else None
+        if kind == AGENT:
+            desk = floor.desks.get(subject)
+            return agent_event(desk.agent, due, key) if desk is not None else None
+        closed = floor.closed.get(subject)
+        stale = closed is None or closed.until != due
+        return None if stale else facts.MemoryEnded(key=key, at=due, contact_id=subject)
+
+
+def relax_due(contact: Contact) -> int:
+    """When its next relaxation step falls due; 0 when there is none."""
+    steps = contact.rules.relax
+    if contact.relaxed >= len(steps):
+        return 0
+    return contact.waiting_since + steps[contact.relaxed].after_seconds * SECOND
+
+
+def contact_due(contact: Contact) -> int:
+    match contact.state:
+        case "waiting":
+            return _earliest(relax_due(contact), contact.last_agent_until or 0)
+        case "offered":
+            return _earliest(relax_due(contact), contact.offer_expires_at or 0)
+        case "parked":
+            return contact.parked_until or 0
+        case "wrap_up":
+            return contact.wrap_up_until or 0
+        case "assigned":
+            return 0
+
+
+def _earliest(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other
+
+
+def contact_event(contact: Contact, due: int, key: str) -> Event | None:
+    match contact.state:
+        case "offered" if contact.offer_expires_at == due:
+            return facts.OfferTimedOut(key=key, at=due, contact_id=contact.id)
+        case "waiting" if contact.last_agent_until == due:
+            return facts.HoldEnded(key=key, at=due, contact_id=contact.id)
+        case "waiting" | "offered":
+            return facts.RelaxDue(key=key, at=due, contact_id=contact.id)
+        case "parked":
+            return facts.ParkEnded(key=key, at=due, contact_id=contact.id)
+        case "wrap_up":
+            return facts.WrapUpDue(key=key, at=due, contact_id=contact.id)
+        case "assigned":
+            return None
+
+
+def agent_due(agent: Agent) -> int:
+    return _earliest(agent.lease_until or 0, agent.release_at or 0)
+
+
+def agent_event(agent: Agent, due: int, key: str) -> Event | None:
+    if agent.lease_until == due:
+        return facts.LeaseEnded(key=key, at=due, agent_id=agent.id)
+    if agent.release_at == due:
+        return facts.ReleaseDue(key=key, at=due, agent_id=agent.id)
+    return None

@@ -1,0 +1,178 @@
+"""Steps of a contact's life that several decisions share, each as the events that it consists of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from libs.common.events import SECOND
+from libs.common.events.routing import (
+    ContactAbandoned,
+    ContactAssigned,
+    ContactClosed,
+    ContactParked,
+    ContactQueued,
+    ContactReleased,
+    ContactResumed,
+    ContactUnroutable,
+    ContactWrapUpEnded,
+    ContactWrapUpStarted,
+    OfferWithdrawn,
+)
+from services.router.core.desks import Desk, cost
+from services.router.core.floor import Floor
+from services.router.core.outcomes import Events
+from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of, terms_of
+from services.router.core.state import Contact, offer_id
+
+Reason = Literal["opened", "reopened", "resumed", "released", "transferred"]
+
+
+def queued(
+    floor: Floor, now: int, contact: Contact, reason: Reason, *,
+    signals: Signals | None = None, since: int | None = None, last_agent: str | None = None,
+) -> ContactQueued:  # fmt: skip
+    """The contact waits from now on, by the rules and the promise that are pinned to it."""
+    signals = signals or signals_of(contact)
+    since = contact.waiting_since if since is None else since
+    terms = terms_of(floor.policy.weights, signals, contact.raised)
+    queue = floor.queues.get(contact.rules.queue)
+    kept = Kept(contact.target, contact.target_version, contact.target_seconds)
+    most_seconds = queue.last_agent_seconds if queue is not None else 45
+    until = last_agent_until(floor, last_agent, since, boost_of(terms), kept, most_seconds, now)
+    rules = contact.rules
+    return ContactQueued(
+        key=floor.key, at=now, contact_id=contact.id, reason=reason, queue=rules.queue,
+        account=contact.account, channel=contact.channel, medium=contact.medium,
+        visibility=signals.visibility, customer_id=contact.customer_id, opened_at=contact.opened_at,
+        waiting_since=since, tier=signals.tier, strikes=signals.strikes, repeat_of=contact.repeat_of,
+        last_agent=last_agent,
+        last_agent_until=until if until is not None and _is_able(floor, contact, last_agent) else None,
+        reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,
+        attributes=contact.attributes, requirement=rules.requirement, own_requirement=contact.own,
+        relax=rules.relax, offer_seconds=rules.offer_seconds, offers_max=rules.offers_max,
+        wrap_up_seconds=rules.wrap_up_seconds, raised=contact.raised, boost=boost_of(terms),
+        terms=named(terms), target=kept.target, target_version=kept.version, target_seconds=kept.seconds,
+        policy_version=floor.policy.version,
+    )  # fmt: skip
+
+
+def _is_able(floor: Floor, contact: Contact, agent_id: str | None) -> bool:
+    desk = floor.desks.get(agent_id or "")
+    if desk is None or desk.profile is None:
+        return False
+    return floor.need(contact.own, contact.rules.requirement).met_by(desk.profile.skills)
+
+
+def offer_withdrawn(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
+    """Nothing, unless an offer is live."""
+    if contact.state != "offered":
+        return ()
+    assert contact.offer_agent is not None
+    return (
+        OfferWithdrawn(
+            key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact),
+            agent_id=contact.offer_agent, reason=reason,
+        ),
+    )  # fmt: skip
+
+
+def flag_ended(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
+    if contact.unroutable is None:
+        return ()
+    return (ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, unroutable=False, reason=reason),)
+
+
+def assigned(floor: Floor, now: int, contact: Contact, desk: Desk, *, units: int, offer: str | None) -> Events:
+    return (
+        ContactAssigned(
+            key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, offer_id=offer,
+            queue=contact.rules.queue, channel=contact.channel, medium=contact.medium, units=units,
+            waited_seconds=max(0, now - contact.waiting_since) / SECOND,
+        ),
+    )  # fmt: skip
+
+
+def released(floor: Floor, now: int, contact: Contact, reason: str, signals: Signals | None = None,
+             since: int | None = None) -> Events:  # fmt: skip
+    """The contact leaves its agent and waits again; it keeps its age."""
+    assert contact.agent_id is not None
+    return (
+        ContactReleased(key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id, reason=reason),
+        queued(floor, now, contact, "released", signals=signals, since=since),
+    )
+
+
+def parked(floor: Floor, now: int, contact: Contact, reason: str, until: int | None = None) -> Events:
+    return (
+        *offer_withdrawn(floor, now, contact, reason),
+        *flag_ended(floor, now, contact, reason),
+        ContactParked(
+            key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id, until=until, reason=reason
+        ),
+    )
+
+
+def resumed(
+    floor: Floor, now: int, contact: Contact, reason: str, *, since: int, signals: Signals | None = None
+) -> Events:
+    """A parked contact has work again: with its agent when there is room, else it waits for them first."""
+    desk = floor.desks.get(contact.agent_id or "")
+    kind = (contact.channel, contact.medium)
+    there = desk is not None and desk.has_room(kind) and _is_able(floor, contact, contact.agent_id)
+    agent_id = contact.agent_id if there else None
+    resume = ContactResumed(
+        key=floor.key, at=now, contact_id=contact.id, agent_id=agent_id, reason=reason, waiting_since=since
+    )
+    if there:
+        assert desk is not None
+        units = cost(desk.agent.capacity, kind)
+        return (resume, *assigned(floor, now, contact, desk, units=units, offer=None))
+    last_agent = contact.agent_id or contact.last_agent
+    return (
+        resume,
+        queued(floor, now, contact, "resumed", since=since, signals=signals, last_agent=last_agent),
+    )
+
+
+def finished(floor: Floor, now: int, contact: Contact, resolution: str) -> Events:
+    """Closed, after the wrap-up that its queue allows the agent."""
+    if contact.state == "assigned" and contact.rules.wrap_up_seconds:
+        assert contact.agent_id is not None
+        until = now + contact.rules.wrap_up_seconds * SECOND
+        return (
+            ContactWrapUpStarted(
+                key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id, until=until,
+                resolution=resolution,
+            ),
+        )  # fmt: skip
+    return (*offer_withdrawn(floor, now, contact, "closed"), closed(floor, now, contact, resolution))
+
+
+def closed(floor: Floor, now: int, contact: Contact, resolution: str) -> ContactClosed:
+    return ContactClosed(key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id, resolution=resolution)
+
+
+def wrapped_up(floor: Floor, now: int, contact: Contact) -> Events:
+    assert contact.agent_id is not None, "an agent wraps up"
+    return (
+        ContactWrapUpEnded(key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id),
+        closed(floor, now, contact, contact.resolution or "solved"),
+    )
+
+
+def customer_left(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
+    """Who hangs up unserved has abandoned; who hangs up in or after the conversation has ended it."""
+    match contact.state:
+        case "wrap_up":
+            return ()
+        case "parked":
+            return (closed(floor, now, contact, reason),)
+        case "assigned" if contact.answered:
+            return finished(floor, now, contact, reason)
+        case _:
+            return (
+                *offer_withdrawn(floor, now, contact, reason),
+                ContactAbandoned(
+                    key=floor.key, at=now, contact_id=contact.id, agent_id=contact.agent_id, reason=reason
+                ),
+            )

@@ -1,0 +1,226 @@
+"""What agents, supervisors and platforms ask to be done with a contact. An agent may only ask for their own."""
+
+from __future__ import annotations
+
+from libs.common.events.commands import (
+    AbandonContact,
+    CloseContact,
+    Command,
+    CompleteWrapUp,
+    ContactCommand,
+    ParkContact,
+    ReleaseContact,
+    ResumeContact,
+    SetPriority,
+)
+from libs.common.events.escalations import EscalationRaised
+from libs.common.events.routing import ContactRelaxed
+from services.router.core.arrivals import rescored
+from services.router.core.facts import ParkEnded, PrioritySet, RelaxDue, WrapUpDue
+from services.router.core.floor import Floor
+from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION
+from services.router.core.outcomes import Events, agent_state, contact_state, done, refused, state_of
+from services.router.core.policy import signals_of
+from services.router.core.state import Contact
+from services.router.core.timers import relax_due
+from services.router.core.transitions import (
+    customer_left,
+    finished,
+    offer_withdrawn,
+    parked,
+    released,
+    resumed,
+    wrapped_up,
+)
+
+
+def gone(floor: Floor, command: ContactCommand, now: int, repeats: str | None) -> Events:
+    """The contact isn't open. What made it so may be asked for again by whoever did it; anything else is too late."""
+    state = state_of(floor, command.contact_id)
+    if state is None:
+        return refused(command, now, 404, "not_found")
+    own = command.agent_id is None or state["agent"] in (None, command.agent_id)
+    if state["state"] == repeats and own:
+        return (done(command, now, state),)
+    return refused(command, now, 409, "conflict", state)
+
+
+def is_foreign(command: ContactCommand, contact: Contact) -> bool:
+    """An agent asks for what isn't theirs."""
+    return command.agent_id is not None and command.agent_id != contact.agent_id
+
+
+def forbidden(command: Command, contact: Contact, now: int) -> Events:
+    return refused(command, now, 403, "forbidden", contact_state(contact))
+
+
+def conflict(command: Command, contact: Contact, now: int) -> Events:
+    return refused(command, now, 409, "conflict", contact_state(contact))
+
+
+def on_close(floor: Floor, close: CloseContact, now: int) -> Events:
+    contact = floor.contacts.get(close.contact_id)
+    if contact is None:
+        return gone(floor, close, now, "closed")
+    if is_foreign(close, contact):
+        return forbidden(close, contact, now)
+    if contact.state == "wrap_up":
+        return (done(close, now, contact_state(contact)),)
+    steps = finished(floor, now, contact, close.resolution)
+    wraps_up = contact.state == "assigned" and contact.rules.wrap_up_seconds > 0
+    return (*steps, done(close, now, contact_state(contact, "wrap_up" if wraps_up else "closed")))
+
+
+def on_abandon(floor: Floor, abandon: AbandonContact, now: int) -> Events:
+    contact = floor.contacts.get(abandon.contact_id)
+    if contact is None:
+        return gone(floor, abandon, now, "abandoned")
+    if is_foreign(abandon, contact):
+        return forbidden(abandon, contact, now)
+    if contact.state == "wrap_up":
+        return conflict(abandon, contact, now)
+    steps = customer_left(floor, now, contact, abandon.reason)
+    return (*steps, done(abandon, now, contact_state(contact, _after_leaving(contact))))
+
+
+def _after_leaving(contact: Contact) -> str:
+    if contact.state == "assigned" and contact.answered:
+        return "wrap_up" if contact.rules.wrap_up_seconds else "closed"
+    return "closed" if contact.state == "parked" else "abandoned"
+
+
+def on_park(floor: Floor, park: ParkContact, now: int) -> Events:
+    contact = floor.contacts.get(park.contact_id)
+    if contact is None:
+        return gone(floor, park, now, None)
+    if is_foreign(park, contact):
+        return forbidden(park, contact, now)
+    if park.until is not None and park.until <= now:
+        return refused(park, now, 422, "invalid", contact_state(contact))
+    match contact.state:
+        case "parked":
+            return (done(park, now, contact_state(contact)),)
+        case "wrap_up":
+            return conflict(park, contact, now)
+        case "waiting" | "offered" | "assigned":
+            steps = parked(floor, now, contact, park.reason, park.until)
+            return (*steps, done(park, now, contact_state(contact, "parked")))
+
+
+def on_resume(floor: Floor, resume: ResumeContact, now: int) -> Events:
+    contact = floor.contacts.get(resume.contact_id)
+    if contact is None:
+        return gone(floor, resume, now, None)
+    if is_foreign(resume, contact):
+        return forbidden(resume, contact, now)
+    if contact.state == "wrap_up":
+        return conflict(resume, contact, now)
+    if contact.state != "parked":
+        return (done(resume, now, contact_state(contact)),)
+    steps = resumed(floor, now, contact, "asked_for", since=now)
+    return (*steps, done(resume, now, contact_state(contact, _after_resuming(steps))))
+
+
+def _after_resuming(steps: Events) -> str:
+    return "assigned" if steps[-1].type == "contact.assigned" else "waiting"
+
+
+def on_park_ended(floor: Floor, ended: ParkEnded, now: int) -> Events:
+    contact = floor.contacts.get(ended.contact_id)
+    if contact is None or contact.state != "parked":
+        return ()
+    return resumed(floor, now, contact, "park_ended", since=now)
+
+
+def on_release(floor: Floor, release: ReleaseContact, now: int) -> Events:
+    contact = floor.contacts.get(release.contact_id)
+    if contact is None:
+        return gone(floor, release, now, None)
+    if is_foreign(release, contact):
+        return forbidden(release, contact, now)
+    if contact.state != "assigned":
+        return conflict(release, contact, now)
+    steps = released(floor, now, contact, release.reason)
+    return (*steps, done(release, now, contact_state(contact, "waiting")))
+
+
+def on_set_priority(floor: Floor, priority: SetPriority, now: int) -> Events:
+    contact = floor.contacts.get(priority.contact_id)
+    if contact is None:
+        return gone(floor, priority, now, None)
+    if is_foreign(priority, contact):
+        return forbidden(priority, contact, now)
+    if not 0 <= priority.boost <= BOOST_MAX:
+        return refused(priority, now, 422, "invalid", contact_state(contact))
+    steps = raise_to(floor, contact, priority.boost, now, priority.reason, manual=True)
+    return (*steps, done(priority, now, contact_state(contact)))
+
+
+def raise_to(floor: Floor, contact: Contact, raised: int, now: int, reason: str, *, manual: bool) -> Events:
+    setting = PrioritySet(key=floor.key, at=now, contact_id=contact.id, raised=raised, manual=manual)
+    return (setting, *rescored(floor, now, contact, signals_of(contact), reason, raised))
+
+
+# -- wrap-up ----------------------------------------------------------------------------------------------------
+
+
+def on_complete_wrap_up(floor: Floor, complete: CompleteWrapUp, now: int) -> Events:
+    desk = floor.desks.get(complete.agent_id)
+    if desk is None or desk.agent.deleted:
+        return refused(complete, now, 404, "not_found")
+    wrapping = [contact for _, contact in sorted(desk.held.items()) if contact.state == "wrap_up"]
+    if complete.contact_id is not None:
+        wrapping = [contact for contact in wrapping if contact.id == complete.contact_id]
+    steps = [event for contact in wrapping for event in wrapped_up(floor, now, contact)]
+    return (*steps, done(complete, now, agent_state(desk.agent, completed=[one.id for one in wrapping])))
+
+
+def on_wrap_up_due(floor: Floor, due: WrapUpDue, now: int) -> Events:
+    contact = floor.contacts.get(due.contact_id)
+    if contact is None or contact.state != "wrap_up":
+        return ()
+    return wrapped_up(floor, now, contact)
+
+
+# -- relaxation and escalation ----------------------------------------------------------------------------------
+
+
+def on_relax_due(floor: Floor, due: RelaxDue, now: int) -> Events:
+    contact = floor.contacts.get(due.contact_id)
+    if contact is None or not relax_due(contact):
+        return ()
+    return relaxed(floor, contact, contact.relaxed + 1, now)
+
+
+def relaxed(floor: Floor, contact: Contact, step: int, now: int) -> Events:
+    requirement = contact.rules.relax[step - 1].requirement
+    return (
+        ContactRelaxed(key=floor.key, at=now, contact_id=contact.id, step=step, requirement=requirement),
+    )
+
+
+def on_escalation(floor: Floor, raised: EscalationRaised, now: int) -> Events:
+    """A step of a target's ladder acts; that each acts once is the SLA service's promise, a second changes nothing."""
+    contact = floor.contacts.get(raised.contact_id)
+    if contact is None:
+        return ()
+    match raised.do:
+        case "raise_priority" if not contact.manual and contact.raised < RAISED_BY_ESCALATION:
+            return raise_to(floor, contact, RAISED_BY_ESCALATION, now, "escalated", manual=False)
+        case "relax_skills" if contact.relaxed < len(contact.rules.relax):
+            return relaxed(floor, contact, len(contact.rules.relax), now)
+        case "reassign":
+            return reassigned(floor, contact, now)
+        case _:
+            return ()
+
+
+def reassigned(floor: Floor, contact: Contact, now: int) -> Events:
+    """Whoever hasn't answered loses it to somebody else; what waits already, waits on."""
+    match contact.state:
+        case "offered":
+            return offer_withdrawn(floor, now, contact, "reassigned")
+        case "assigned" if not contact.answered:
+            return released(floor, now, contact, "reassigned")
+        case _:
+            return ()
