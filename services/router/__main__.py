@@ -1,0 +1,46 @@
+"""What runs beside the router's machine in every process that answers for it: its projection and its gauges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from libs.common.clock import Clock
+from libs.common.log import Log
+from libs.common.postgres import Database
+from libs.common.projection import Projection
+from services.router.api_parts import Shell
+from services.router.names import Names
+from services.router.projection import RouterMirror, RouterProjection
+from services.router.reads import Reads
+from services.router.stats import Stats
+from services.router.stream import Streams
+
+
+@dataclass(frozen=True)
+class Running:
+    """`shell` is the part that the API needs, `projection` what tells how fresh its answers are."""
+
+    shell: Shell
+    projection: RouterProjection
+
+
+@asynccontextmanager
+async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[Running]:
+    """Keeps the projection up to date; if it fails for good, so does whoever is in this context."""
+    streams = Streams()
+    projection = Projection(port, database, RouterMirror(streams))
+    stats = Stats(database, clock)
+    shell = Shell(reads=Reads(database), names=Names(database), stats=stats, streams=streams, clock=clock)
+    async with asyncio.TaskGroup() as tasks:
+        background = [
+            tasks.create_task(projection.run(), name="router-projection"),
+            tasks.create_task(stats.run(), name="router-gauges"),
+        ]
+        try:
+            yield Running(shell, projection)
+        finally:
+            for task in background:
+                task.cancel()

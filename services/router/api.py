@@ -1,0 +1,10 @@
+"""The router's REST API. A handler only translates: request → command → outcome, or question → projection."""
+
+from __future__ import annotations
+
+from libs.common.http import ApiRouter
+from services.router import api_agents, api_contacts, api_now, api_rules
+
+router = ApiRouter()
+for part in (api_agents, api_contacts, api_rules, api_now):
+    router.include_router(part.router)

@@ -1,0 +1,215 @@
+"""Contacts and offers: where they stand, why, and what may be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import Query
+from starlette.requests import Request
+
+from libs.common.auth import Caller
+from libs.common.directory import ContactDirectory, ReceivedContact
+from libs.common.errors import NotFound
+from libs.common.events.commands import (
+    AbandonContact,
+    AcceptOffer,
+    CloseContact,
+    DeclineOffer,
+    ParkContact,
+    ReleaseContact,
+    ResumeContact,
+    SetPriority,
+)
+from libs.common.http import ApiRouter, Id, Page, Paging, optional_part, page_of
+from services.router.api_models import (
+    AbandonGiven,
+    CloseGiven,
+    DeclineGiven,
+    ParkGiven,
+    PriorityBody,
+    ReleaseGiven,
+    ResumeGiven,
+)
+from services.router.api_parts import (
+    Asking,
+    Platform,
+    ReaderOrAgent,
+    Shell,
+    Shelled,
+    Supervisor,
+    Worker,
+    acting_agent,
+    contact_of_offer,
+    pool_of_contact,
+)
+from services.router.api_views import ContactView, contact_view, received_view
+from services.router.core.state import Contact
+from services.router.explanation import Explanation, explanation_of
+from services.router.reads import Row
+
+router = ApiRouter(tags=["work"])
+
+State = Literal["waiting", "offered", "assigned", "parked", "wrap_up", "closed", "abandoned"]
+
+
+@router.get("/v1/contacts")
+async def list_contacts(
+    by: ReaderOrAgent,
+    shell: Shelled,
+    page: Paging,
+    state: State | None = None,
+    queue: Id | None = None,
+    channel: Annotated[str | None, Query(max_length=128)] = None,
+    customer: Id | None = None,
+    agent: Id | None = None,
+) -> Page[ContactView]:
+    """Contacts that the router knows, the oldest first; an agent's key sees its own."""
+    wanted = {
+        "state": state,
+        "queue": queue,
+        "channel": channel,
+        "customer_id": customer,
+        "agent": acting_agent(by) or agent,
+    }
+    filters: Mapping[str, str] = {column: value for column, value in wanted.items() if value is not None}
+    after = page.keys(int, str) or (-1, "")
+    rows = await shell.reads.contacts(by.workspace, filters, after, page.fetch)
+    now = shell.clock.now()
+    return page_of(rows, page, lambda row: contact_view(row, now), lambda row: (row.opened_at or 0, row.id))
+
+
+@router.get("/v1/contacts/{contact_id}")
+async def get_contact(contact_id: Id, by: ReaderOrAgent, shell: Shelled, request: Request) -> ContactView:
+    """Where a contact stands; `received` until the router has seen it."""
+    received = await received_contact(request, by.workspace, contact_id)
+    try:
+        row = await readable(shell, by, contact_id)
+    except NotFound:
+        if received is None or by.role == "agent":
+            raise
+        return received_view(received)
+    view = await shown(shell, by.workspace, row)
+    return view if received is None else view.model_copy(update={"attributes": received.attributes})
+
+
+async def shown(shell: Shell, workspace: str, row: Row) -> ContactView:
+    now = shell.clock.now()
+    ahead = await shell.reads.ahead(workspace, row.entity(Contact), now) if row.state == "waiting" else None
+    return contact_view(row, now, None if ahead is None else ahead + 1)
+
+
+async def received_contact(request: Request, workspace: str, contact_id: str) -> ReceivedContact | None:
+    """As ingest has it, with the attributes that stay off the log too."""
+    directory: ContactDirectory | None = optional_part(request, ContactDirectory)
+    return None if directory is None else await directory.find(workspace, contact_id)
+
+
+async def readable(shell: Shell, by: Caller, contact_id: str) -> Row:
+    """A contact that the caller may see. Raises NotFound, also for an agent who has nothing to do with it."""
+    row = await shell.reads.entity(by.workspace, "contact", contact_id)
+    if by.role == "agent" and by.agent_id not in (row.agent, row.offered_to):
+        raise NotFound("there is no such contact")
+    return row
+
+
+@router.get("/v1/contacts/{contact_id}/explanation")
+async def explain_contact(contact_id: Id, by: ReaderOrAgent, shell: Shelled) -> Explanation:
+    """Its score term by term, who could take it and who not and why, and how many are ahead."""
+    row = await readable(shell, by, contact_id)
+    return await explanation_of(shell.reads, by.workspace, row, shell.clock.now())
+
+
+@router.get("/v1/contacts/{contact_id}/events")
+async def list_events(contact_id: Id, by: ReaderOrAgent, shell: Shelled, page: Paging) -> Page[dict[str, Any]]:
+    """Every decision about the contact in order, as integrators get it, with its `id` and `type`."""
+    await readable(shell, by, contact_id)
+    (after,) = page.keys(int) or (0,)
+    rows = await shell.reads.events(by.workspace, contact_id, after, page.fetch)
+    return page_of(rows, page, shown_event, lambda row: (row[0],))
+
+
+def shown_event(row: tuple[Any, ...]) -> dict[str, Any]:
+    _, id_, kind, value = row
+    return {"id": id_, "type": kind, **msgspec.json.decode(value)}
+
+
+# -- offers -----------------------------------------------------------------------------------------------------
+
+
+@router.post("/v1/offers/{offer_id}/accept")
+async def accept_offer(offer_id: Id, by: Worker, shell: Shelled, ask: Asking) -> dict[str, Any]:
+    pool = await pool_of_contact(shell, by.workspace, contact_of_offer(offer_id))
+    return await ask(AcceptOffer, by, pool, offer_id=offer_id, agent_id=acting_agent(by))
+
+
+@router.post("/v1/offers/{offer_id}/decline")
+async def decline_offer(
+    offer_id: Id, by: Worker, shell: Shelled, ask: Asking, body: DeclineGiven
+) -> dict[str, Any]:
+    pool = await pool_of_contact(shell, by.workspace, contact_of_offer(offer_id))
+    return await ask(DeclineOffer, by, pool, offer_id=offer_id, agent_id=acting_agent(by), reason=body.reason)
+
+
+# -- work -------------------------------------------------------------------------------------------------------
+
+
+@router.post("/v1/contacts/{contact_id}/park")
+async def park_contact(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: ParkGiven
+) -> dict[str, Any]:
+    """Nothing to do until the customer writes, or until `until`."""
+    fields = {"until": body.until_instant(), "reason": body.reason}
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(ParkContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), **fields)
+
+
+@router.post("/v1/contacts/{contact_id}/resume")
+async def resume_contact(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, _body: ResumeGiven
+) -> dict[str, Any]:
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(ResumeContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by))
+
+
+@router.post("/v1/contacts/{contact_id}/release")
+async def release_contact(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: ReleaseGiven
+) -> dict[str, Any]:
+    """Give the contact back to its queue; it keeps its age."""
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(
+        ReleaseContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), reason=body.reason
+    )
+
+
+@router.post("/v1/contacts/{contact_id}/priority")
+async def set_priority(
+    contact_id: Id, body: PriorityBody, by: Supervisor, shell: Shelled, ask: Asking
+) -> dict[str, Any]:
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(
+        SetPriority, by, pool, contact_id=contact_id, boost=round(body.boost * 1_000), reason=body.reason
+    )
+
+
+@router.post("/v1/contacts/{contact_id}/close")
+async def close_contact(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: CloseGiven
+) -> dict[str, Any]:
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(
+        CloseContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), resolution=body.resolution
+    )
+
+
+@router.post("/v1/contacts/{contact_id}/abandon")
+async def abandon_contact(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: AbandonGiven
+) -> dict[str, Any]:
+    """The customer has gone: nobody need answer any more."""
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(
+        AbandonContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), reason=body.reason
+    )

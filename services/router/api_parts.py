@@ -1,0 +1,102 @@
+"""What the router's handlers stand on: who calls, what can be read, and how a command is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from libs.common.auth import Caller, caller
+from libs.common.clock import Clock
+from libs.common.commands import Commands, new_command_id
+from libs.common.errors import FieldError, Forbidden, Invalid, NotFound
+from libs.common.events import pool_key
+from libs.common.events.commands import Command
+from libs.common.parts import from_app, part
+from libs.common.pools import Pools
+from services.router.names import Names
+from services.router.reads import Reads
+from services.router.stats import Stats
+from services.router.stream import Streams
+
+OFFER: Final = ".offer."
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What `running` hands to the handlers."""
+
+    reads: Reads
+    names: Names
+    stats: Stats
+    streams: Streams
+    clock: Clock
+
+
+class Ask:
+    """Turns a request into a command and its outcome into the answer."""
+
+    def __init__(self, commands: Commands, clock: Clock) -> None:
+        self._commands = commands
+        self._clock = clock
+
+    async def __call__(self, kind: type[Command], by: Caller, pool: str, **fields: Any) -> dict[str, Any]:
+        """The state that the outcome tells. Raises the Problem that the command was refused with."""
+        command = kind(
+            key=pool_key(by.workspace, pool),
+            at=self._clock.now(),
+            command_id=new_command_id(),
+            actor=by.actor,
+            **fields,
+        )
+        return (await self._commands.run(command)).state
+
+
+def ask(connection: HTTPConnection) -> Ask:
+    return Ask(part(connection, Commands), part(connection, Clock))
+
+
+Shelled = Annotated[Shell, Depends(from_app(Shell))]
+Asking = Annotated[Ask, Depends(ask)]
+Pooled = Annotated[Pools, Depends(from_app(Pools))]
+Reader = Annotated[Caller, Depends(caller("viewer"))]
+ReaderOrAgent = Annotated[Caller, Depends(caller("viewer", "agent"))]
+Supervisor = Annotated[Caller, Depends(caller("supervisor"))]
+Worker = Annotated[Caller, Depends(caller("supervisor", "agent"))]
+Platform = Annotated[Caller, Depends(caller("supervisor", "agent", "integration"))]
+"""Whoever may act on a contact: an agent on its own, supervisors and platforms on any."""
+Admin = Annotated[Caller, Depends(caller("admin"))]
+
+
+def acting_agent(by: Caller) -> str | None:
+    """The agent who asks and must own what is asked for; None for those who act for anyone."""
+    return by.agent_id if by.role == "agent" else None
+
+
+def check_own(by: Caller, agent_id: str) -> None:
+    """Raises Forbidden when an agent's key asks about another agent."""
+    if by.role == "agent" and by.agent_id != agent_id:
+        raise Forbidden("an agent's key acts for that agent only")
+
+
+async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> None:
+    """Raises Invalid `unknown_pool` when there is no such pool to configure something in."""
+    there = pool in await pools.all(workspace)
+    if not there or await shell.reads.is_deleted(workspace, "pool", pool):
+        detail = FieldError(pointer="/pool", detail="there is no such pool")
+        raise Invalid("unknown pool", code="unknown_pool", errors=[detail])
+
+
+async def pool_of_contact(shell: Shell, workspace: str, contact_id: str) -> str:
+    """Raises NotFound."""
+    return (await shell.reads.entity(workspace, "contact", contact_id)).pool
+
+
+def contact_of_offer(offer_id: str) -> str:
+    """`con_x.offer.3` → `con_x`. Raises NotFound for what is no offer's id."""
+    contact_id, separator, number = offer_id.rpartition(OFFER)
+    if not separator or not number.isdecimal():
+        raise NotFound("there is no such offer")
+    return contact_id

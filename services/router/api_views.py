@@ -1,0 +1,274 @@
+"""What callers get: an entity of the projection as the API shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from pydantic import BaseModel
+
+from libs.common.directory import ReceivedContact
+from libs.common.events import SECOND, values
+from libs.common.events.codec import EPOCH
+from services.router.api_models import RelaxStep, Requirement
+from services.router.core.policy import audience
+from services.router.core.queues import score_of, thousandths
+from services.router.core.state import Agent, Contact, Policy, Queue, offer_id
+from services.router.reads import Row
+
+NEEDS_AN_AGENT: Final = ("waiting", "offered")
+
+
+def moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+
+
+def plain(value: values.Value) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(value)
+    return built
+
+
+class PresenceView(BaseModel):
+    agent_id: str
+    status: str
+    reason: str | None
+    lease_until: datetime | None
+
+
+class CapacityView(BaseModel):
+    units: int
+    cost: dict[str, int]
+    max: dict[str, int]
+    interrupted_by: dict[str, list[str]] = {}
+
+
+class AgentView(PresenceView):
+    name: str | None
+    pool: str
+    skills: dict[str, int]
+    preferred_queues: list[str]
+    capacity: CapacityView
+    used_units: int
+    """Taken by offers, assignments and wrap-ups."""
+
+
+class LiveOffer(BaseModel):
+    offer_id: str
+    agent: str
+    expires_at: datetime | None
+
+
+class OfferView(BaseModel):
+    offer_id: str
+    contact_id: str
+    queue: str
+    medium: str
+    offered_at: datetime | None
+    expires_at: datetime | None
+
+
+class ContactView(BaseModel):
+    contact_id: str
+    account: str | None = None
+    channel: str | None = None
+    medium: str | None = None
+    visibility: str | None = None
+    state: str
+    queue: str | None = None
+    agent: str | None = None
+    offers: list[LiveOffer] = []
+    customer_id: str | None = None
+    opened_at: datetime | None = None
+    waiting_since: datetime | None = None
+    """The customer's oldest unanswered message; null when nothing is unanswered."""
+    position: int | None = None
+    """1 is served next, as far as the main order of its queue decides; null unless it waits."""
+    expected_wait_seconds: float | None = None
+    score: float | None = None
+    strikes: int | None = None
+    repeat_of: str | None = None
+    unroutable: bool = False
+    unroutable_reason: str | None = None
+    reach: int | None = None
+    language: str | None = None
+    topics: list[str] = []
+    sentiment: float | None = None
+    attributes: dict[str, values.Scalar] = {}
+    parked_until: datetime | None = None
+    wrap_up_until: datetime | None = None
+    resolution: str | None = None
+    """How it ended: a closed contact's resolution, an abandoned one's reason."""
+    closed_at: datetime | None = None
+
+
+class QueueView(BaseModel):
+    queue_id: str
+    name: str | None
+    pool: str
+    order: int
+    match: dict[str, str | list[str]]
+    requirement: Requirement | None
+    relax: list[RelaxStep]
+    offer_seconds: int
+    parallel_offers: int = 1
+    offers_max: int
+    wrap_up_seconds: int
+    last_agent_seconds: int
+    version: int
+
+
+class PoolView(BaseModel):
+    pool_id: str
+    name: str | None
+
+
+class PolicyView(BaseModel):
+    pool: str
+    version: int
+    weights: dict[str, float]
+    """The largest share of its target by which each term moves a promise forward."""
+
+
+def presence_view(agent: Agent) -> PresenceView:
+    return PresenceView(
+        agent_id=agent.id, status=agent.status, reason=agent.reason, lease_until=moment(agent.lease_until)
+    )
+
+
+def agent_view(row: Row, name: str | None, used_units: int) -> AgentView:
+    agent = row.entity(Agent)
+    capacity = agent.capacity
+    return AgentView(
+        **presence_view(agent).model_dump(),
+        name=name,
+        pool=row.pool,
+        skills=agent.skills,
+        preferred_queues=list(agent.preferred_queues),
+        capacity=CapacityView(units=capacity.units, cost=capacity.cost, max=capacity.max),
+        used_units=used_units,
+    )
+
+
+def offer_view(row: Row) -> OfferView:
+    contact = row.entity(Contact)
+    expires = contact.offer_expires_at or 0
+    return OfferView(
+        offer_id=offer_id(contact),
+        contact_id=contact.id,
+        queue=contact.rules.queue,
+        medium=contact.medium,
+        offered_at=moment(expires - contact.rules.offer_seconds * SECOND),
+        expires_at=moment(expires),
+    )
+
+
+def contact_view(row: Row, now: int, position: int | None = None) -> ContactView:
+    contact = row.entity(Contact)
+    view = ContactView(
+        contact_id=contact.id,
+        account=contact.account,
+        channel=contact.channel,
+        medium=contact.medium,
+        visibility=contact.visibility,
+        state=row.state or contact.state,
+        queue=contact.rules.queue,
+        agent=row.agent,
+        customer_id=contact.customer_id,
+        opened_at=moment(contact.opened_at),
+        strikes=contact.strikes,
+        repeat_of=contact.repeat_of,
+        reach=contact.reach,
+        language=contact.language,
+        topics=list(contact.topics),
+        sentiment=contact.sentiment,
+        attributes=contact.attributes,
+    )
+    more = ending(row) if row.ended is not None else standing(contact, now) | {"position": position}
+    return view.model_copy(update=more)
+
+
+def received_view(contact: ReceivedContact) -> ContactView:
+    """A contact that the router hasn't seen yet."""
+    return ContactView(
+        contact_id=contact.contact_id,
+        account=contact.account,
+        channel=contact.channel,
+        medium=contact.medium,
+        visibility=contact.visibility,
+        state="received",
+        customer_id=contact.customer_id,
+        opened_at=moment(contact.opened_at),
+        repeat_of=contact.repeat_of,
+        reach=audience(contact.visibility, contact.reach),
+        language=contact.language,
+        topics=list(contact.topics),
+        sentiment=contact.sentiment,
+        attributes=contact.attributes,
+    )
+
+
+def standing(contact: Contact, now: int) -> dict[str, Any]:
+    """What only an open contact has."""
+    needs_an_agent = contact.state in NEEDS_AN_AGENT
+    return {
+        "waiting_since": None if contact.answered else moment(contact.waiting_since),
+        "score": score(contact, now) if needs_an_agent else None,
+        "offers": live_offers(contact),
+        "unroutable": contact.unroutable is not None,
+        "unroutable_reason": contact.unroutable,
+        "parked_until": moment(contact.parked_until),
+        "wrap_up_until": moment(contact.wrap_up_until),
+        "resolution": contact.resolution,
+    }
+
+
+def live_offers(contact: Contact) -> list[LiveOffer]:
+    if contact.offer_agent is None:
+        return []
+    expires_at = moment(contact.offer_expires_at)
+    return [LiveOffer(offer_id=offer_id(contact), agent=contact.offer_agent, expires_at=expires_at)]
+
+
+def ending(row: Row) -> dict[str, Any]:
+    """What only a contact that has ended has, from the event that ended it."""
+    event = msgspec.json.decode(row.ended or "{}")
+    return {"resolution": event.get("resolution", event.get("reason")), "closed_at": moment(row.ended_at)}
+
+
+def score(contact: Contact, now: int) -> float:
+    return thousandths(score_of(contact, now)) / 1_000
+
+
+def queue_view(row: Row, name: str | None) -> QueueView:
+    queue = row.entity(Queue)
+    return QueueView(
+        queue_id=queue.id,
+        name=name,
+        pool=row.pool,
+        order=queue.order,
+        match=plain(queue.match),
+        requirement=requirement_view(queue.requirement),
+        relax=[
+            RelaxStep(after_seconds=step.after_seconds, requirement=_requirement(step.requirement))
+            for step in queue.relax
+        ],
+        offer_seconds=queue.offer_seconds,
+        offers_max=queue.offers_max,
+        wrap_up_seconds=queue.wrap_up_seconds,
+        last_agent_seconds=queue.last_agent_seconds,
+        version=queue.version,
+    )
+
+
+def requirement_view(requirement: values.Requirement | None) -> Requirement | None:
+    return None if requirement is None else _requirement(requirement)
+
+
+def _requirement(requirement: values.Requirement) -> Requirement:
+    return Requirement.model_validate(plain(requirement))
+
+
+def policy_view(pool: str, policy: Policy) -> PolicyView:
+    weights = {name: thousandths / 1_000 for name, thousandths in policy.weights.items()}
+    return PolicyView(pool=pool, version=policy.version, weights=weights)

@@ -1,0 +1,97 @@
+"""Why a contact stands where it stands: the core's own explanation, on the pool as the projection has it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from libs.common.events import pool_key
+from services.router.api_models import Requirement
+from services.router.api_views import moment, requirement_view
+from services.router.core import explain as core
+from services.router.core.floor import Floor
+from services.router.core.partition import Partition
+from services.router.core.state import ENTITIES, Contact
+from services.router.reads import Reads, Row
+
+
+class Term(BaseModel):
+    name: str
+    value: float
+
+
+class Score(BaseModel):
+    total: float
+    """Below 0: time left in units of 1,000 s; from 0 on: lateness in units of the target."""
+    promise_seconds: float
+    target_seconds: int
+    boost: float
+    terms: list[Term]
+
+
+class CandidateView(BaseModel):
+    agent: str
+    chosen: bool
+    why: str | None = None
+
+
+class Explanation(BaseModel):
+    contact_id: str
+    state: str
+    score: Score
+    policy_version: int
+    target: str | None
+    requirement: Requirement | None
+    """What its queue asks now, after relaxation."""
+    own_requirement: Requirement | None
+    """What it needs besides, always."""
+    relaxed: int
+    candidates: list[CandidateView]
+    ahead: int
+    """Contacts of its queue that come first in the main order."""
+    next_change_at: datetime | None
+    text: str
+
+
+async def explanation_of(reads: Reads, workspace: str, row: Row, now: int) -> Explanation:
+    """Of an open contact as it stands; of one that has ended as it stood then, among the agents of now."""
+    contact = row.entity(Contact)
+    ahead = await reads.ahead(workspace, contact, now) if row.state == "waiting" else 0
+    floor = await floor_of(reads, workspace, row)
+    explained = core.explain(floor, floor.contacts.get(contact.id, contact), row.ended_at or now, ahead)
+    return shown(explained, state=row.state or contact.state, ended=row.ended_at is not None)
+
+
+async def floor_of(reads: Reads, workspace: str, row: Row) -> Floor:
+    """The contact's pool with its agents and what they hold; others who wait aren't needed."""
+    partition = Partition(row.partition)
+    for kind, one in await reads.floor_entities(workspace, row.pool, row.partition):
+        partition.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
+    if row.ended_at is None:
+        partition.load(f"contact|{workspace}/{row.pool}|{row.id}", row.entity(Contact))
+    partition.loaded()
+    return partition.floor(pool_key(workspace, row.pool))
+
+
+def shown(explained: core.Explanation, *, state: str, ended: bool) -> Explanation:
+    return Explanation(
+        contact_id=explained.contact_id,
+        state=state,
+        score=Score(
+            total=explained.score,
+            promise_seconds=explained.promise_seconds,
+            target_seconds=explained.target_seconds,
+            boost=explained.boost,
+            terms=[Term(name=name, value=value) for name, value in explained.terms.items()],
+        ),
+        policy_version=explained.policy_version,
+        target=explained.target,
+        requirement=requirement_view(explained.requirement),
+        own_requirement=requirement_view(explained.own_requirement),
+        relaxed=explained.relaxed,
+        candidates=[CandidateView(agent=one.agent, chosen=one.chosen, why=one.why) for one in explained.candidates],
+        ahead=explained.ahead,
+        next_change_at=None if ended else moment(explained.next_change_at),
+        text=explained.text,
+    )

@@ -1,0 +1,63 @@
+"""What the router's decisions and state look like to Prometheus.
+
+Counters follow the decisions as one process applies them; gauges are read from the projection and are the same in
+every process that reads it, so a query over several takes their maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from libs.common.events import Event
+from libs.common.events.routing import (
+    ContactAssigned,
+    OfferAccepted,
+    OfferDeclined,
+    OfferExpired,
+    OfferWithdrawn,
+)
+
+TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
+
+CONTACTS_WAITING = Gauge("omniroute_contacts_waiting", "Contacts that wait for an agent", ["queue", "channel"])
+CONTACTS_UNROUTABLE = Gauge(
+    "omniroute_contacts_unroutable", "Waiting contacts that nobody can or will take as things stand"
+)
+OLDEST_WAIT_SECONDS = Gauge(
+    "omniroute_oldest_wait_seconds", "How long the contact that has waited longest has waited", ["queue"]
+)
+AGENTS = Gauge("omniroute_agents", "Agents by presence", ["state"])
+AGENT_CAPACITY_USED_RATIO = Gauge(
+    "omniroute_agent_capacity_used_ratio", "Capacity in use, offers included, of all agents who are available"
+)
+OFFERS_TOTAL = Counter("omniroute_offers_total", "Offers that ended, by how", ["outcome"])
+ASSIGNMENTS_TOTAL = Counter("omniroute_assignments_total", "Contacts that got their agent", ["channel"])
+CONTACT_WAIT_SECONDS = Histogram(
+    "omniroute_contact_wait_seconds",
+    "From the customer's oldest unanswered message to the assignment",
+    ["channel"],
+    buckets=TYPICAL_TARGETS_SECONDS,
+)
+
+OUTCOMES: Final[dict[type[Event], str]] = {
+    OfferAccepted: "accepted",
+    OfferDeclined: "declined",
+    OfferExpired: "expired",
+    OfferWithdrawn: "withdrawn",
+}
+
+
+for _outcome in OUTCOMES.values():
+    OFFERS_TOTAL.labels(_outcome)
+
+
+def count(events: Iterable[Event]) -> None:
+    for event in events:
+        if isinstance(event, ContactAssigned):
+            ASSIGNMENTS_TOTAL.labels(event.channel).inc()
+            CONTACT_WAIT_SECONDS.labels(event.channel).observe(event.waited_seconds)
+        elif (outcome := OUTCOMES.get(type(event))) is not None:
+            OFFERS_TOTAL.labels(outcome).inc()

@@ -1,0 +1,155 @@
+"""The questions that the API asks of the projection; every one names its workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from libs.common.errors import NotFound
+from libs.common.postgres import Database
+from services.router.core.limits import EARLY_UNIT
+from services.router.core.queues import score_of
+from services.router.core.state import Contact, Policy
+
+E = TypeVar("E")
+
+AHEAD: Final = """
+    SELECT count(*) FROM router_entities WHERE workspace = $1 AND kind = 'contact' AND state = 'waiting'
+    AND queue = $2 AND id <> $3 AND
+    (($4 - promise_at)::numeric * $6, $8, $3::text) >
+    ($5::numeric * CASE WHEN $4 >= promise_at THEN target_us ELSE $7 END, waiting_since, id COLLATE "C")
+"""
+"""Scores compared exactly, as the core does: by cross-multiplication; of equal ones the older comes first."""
+USED_UNITS: Final = """
+    SELECT coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
+    WHERE workspace = $1 AND kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
+    AND (agent = ANY($2::text[]) OR offered_to = ANY($2::text[])) GROUP BY 1
+"""
+
+
+class Row(NamedTuple):
+    """An entity as it stands in the projection."""
+
+    id: str
+    pool: str
+    partition: int
+    doc: str
+    state: str | None
+    agent: str | None
+    offered_to: str | None
+    ended: str | None
+    ended_at: int | None
+    opened_at: int | None
+
+    def entity(self, kind: type[E]) -> E:
+        return msgspec.json.decode(self.doc, type=kind)
+
+
+FIELDS: Final = ", ".join(f"{f}::text" if f in ("doc", "ended") else f for f in Row._fields)
+
+
+FLOOR_ENTITIES: Final = f"""
+    SELECT kind, {FIELDS} FROM router_entities
+    WHERE workspace = $1 AND pool IN ($2, '*') AND partition = $3
+    AND (kind IN ('pool', 'policy', 'queue', 'agent', 'target')
+    OR (kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')))
+"""  # noqa: S608 - the fields are ours
+
+
+class Reads:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def entity(self, workspace: str, kind: str, id_: str) -> Row:
+        """Raises NotFound, also for what was deleted."""
+        found = await self._rows(
+            "workspace = $1 AND kind = $2 AND id = $3 AND state IS DISTINCT FROM 'deleted' LIMIT 1",
+            workspace,
+            kind,
+            id_,
+        )
+        if not found:
+            raise NotFound(f"there is no such {kind}")
+        return found[0]
+
+    async def is_deleted(self, workspace: str, kind: str, id_: str) -> bool:
+        """Whether it was there and was deleted; never heard of is not deleted."""
+        found = await self._rows("workspace = $1 AND kind = $2 AND id = $3", workspace, kind, id_)
+        return bool(found) and all(row.state == "deleted" for row in found)
+
+    async def entities(
+        self, workspace: str, kind: str, after: str, limit: int, *, pool: str | None = None
+    ) -> list[Row]:
+        """At most `limit` entities of a kind in ascending order of id, after the given one."""
+        return await self._rows(
+            "workspace = $1 AND kind = $2 AND id > $3 AND state IS DISTINCT FROM 'deleted'"
+            " AND ($5::text IS NULL OR pool = $5) ORDER BY id LIMIT $4",
+            workspace,
+            kind,
+            after,
+            limit,
+            pool,
+        )
+
+    async def contacts(
+        self, workspace: str, filters: Mapping[str, str], after: tuple[int, str], limit: int
+    ) -> list[Row]:
+        """Contacts for which every filter's column has its value, the oldest first."""
+        wanted = "".join(f" AND {column} = ${number}" for number, column in enumerate(filters, 5))
+        return await self._rows(
+            f"workspace = $1 AND kind = 'contact' AND (opened_at, id) > ($2, $3){wanted}"
+            " ORDER BY opened_at, id LIMIT $4",
+            workspace,
+            *after,
+            limit,
+            *filters.values(),
+        )
+
+    async def held_by(self, workspace: str, agent: str) -> list[Row]:
+        """The open contacts that an agent has, the parked ones too, and those on offer to the agent."""
+        return await self._rows(
+            "workspace = $1 AND kind = 'contact' AND ended_at IS NULL AND (agent = $2 OR offered_to = $2)"
+            " ORDER BY opened_at, id",
+            workspace,
+            agent,
+        )
+
+    async def floor_entities(self, workspace: str, pool: str, partition: int) -> list[tuple[str, Row]]:
+        """A pool's rules, its agents and what they hold, as (kind, row); the workspace's targets too."""
+        rows = await self._database.pool.fetch(FLOOR_ENTITIES, workspace, pool, partition)
+        return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def events(self, workspace: str, contact_id: str, after: int, limit: int) -> list[tuple[Any, ...]]:
+        """(sequence, id, type, value) of a contact's decisions in order."""
+        rows = await self._database.pool.fetch(
+            "SELECT sequence, id, type, doc::text FROM router_events"
+            " WHERE workspace = $1 AND contact_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4",
+            workspace,
+            contact_id,
+            after,
+            limit,
+        )
+        return [tuple(row) for row in rows]
+
+    async def ahead(self, workspace: str, contact: Contact, now: int) -> int:
+        """How many waiting contacts of the same queue come first in the main order."""
+        late, unit = score_of(contact, now)
+        fields = workspace, contact.rules.queue, contact.id, now, late, unit, EARLY_UNIT, contact.waiting_since
+        return int(await self._database.pool.fetchval(AHEAD, *fields))
+
+    async def used_units(self, workspace: str, agents: Sequence[str]) -> dict[str, int]:
+        """Units that each agent's offers, assignments and wrap-ups take; absent for none."""
+        rows = await self._database.pool.fetch(USED_UNITS, workspace, agents)
+        return {row["id"]: int(row["units"]) for row in rows}
+
+    async def policy(self, workspace: str, pool: str) -> Policy:
+        """The pool's weights; the usual ones when nobody has set any."""
+        rows = await self._rows("workspace = $1 AND kind = 'policy' AND pool = $2 LIMIT 1", workspace, pool)
+        return rows[0].entity(Policy) if rows else Policy()
+
+    async def _rows(self, where: str, *values: Any) -> list[Row]:
+        rows = await self._database.pool.fetch(f"SELECT {FIELDS} FROM router_entities WHERE {where}", *values)  # noqa: S608
+        return [Row(*row) for row in rows]
+

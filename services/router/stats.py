@@ -1,0 +1,207 @@
+"""The numbers of the moment: what waits, who works. Read from the projection; the gauges and the live figures too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal
+
+import structlog
+from pydantic import BaseModel
+
+from libs.common.clock import Clock
+from libs.common.events import SECOND
+from libs.common.events.codec import rfc3339
+from libs.common.postgres import DATABASE_TROUBLE, Database
+from services.router import metrics
+
+GAUGES_EVERY_SECONDS: Final = 2.0
+FIGURES_EVERY_SECONDS: Final = 1.0
+"""How often the live figures are drawn, once for all who watch a workspace."""
+HISTORY_DAYS: Final = 90
+"""How long contacts that have ended can be asked for."""
+PURGED_AT_ONCE_MAX: Final = 5_000
+PRESENCES: Final = ("available", "busy", "away", "offline")
+States = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
+
+OPEN_CONTACTS: Final = """
+    SELECT pool, state, queue, channel, unroutable, count(*), min(waiting_since) FROM router_entities
+    WHERE kind = 'contact' AND state IN ('waiting', 'offered', 'assigned', 'parked', 'wrap_up')
+    AND ($1::text IS NULL OR workspace = $1) AND ($2::text IS NULL OR queue = $2)
+    AND ($3::text IS NULL OR pool = $3)
+    GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4
+"""
+AGENTS: Final = """
+    SELECT agent.state, count(*), coalesce(sum(agent.units), 0), coalesce(sum(held.units), 0)
+    FROM router_entities agent LEFT JOIN (
+        SELECT workspace, coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
+        WHERE kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
+        AND ($1::text IS NULL OR workspace = $1) GROUP BY 1, 2
+    ) held ON held.workspace = agent.workspace AND held.id = agent.id
+    WHERE agent.kind = 'agent' AND agent.state <> 'deleted'
+    AND ($1::text IS NULL OR agent.workspace = $1) AND ($2::text IS NULL OR agent.pool = $2) GROUP BY 1
+"""
+
+log = structlog.get_logger()
+
+
+class WaitingLine(BaseModel):
+    queue: str
+    channel: str
+    waiting: int
+    offered: int
+    longest_wait_seconds: float | None
+
+
+class Figures(BaseModel):
+    at: str
+    contacts: dict[str, int]
+    """Open contacts by state."""
+    unroutable: int
+    lines: list[WaitingLine]
+    agents: dict[str, int]
+    """Agents by presence."""
+    capacity_units: int
+    """Of the agents who are available."""
+    capacity_used: int
+
+    def differ_from(self, other: Figures) -> bool:
+        """Whether anything but the time has changed; a wait grows by itself."""
+        return self._counts() != other._counts()
+
+    def _counts(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"at": True, "lines": {"__all__": {"longest_wait_seconds"}}})
+
+
+class QueueFigures(BaseModel):
+    queue_id: str
+    pool: str
+    at: str
+    waiting: int
+    offered: int
+    assigned: int
+    parked: int
+    wrap_up: int
+    unroutable: int
+    longest_wait_seconds: float | None
+    expected_wait_seconds: float | None = None
+    attainment: float | None = None
+    """Null here: the share of targets met is what `GET /v1/attainment` answers."""
+    agents: dict[str, int]
+    """All agents of the queue's pool by presence."""
+
+
+Rows = Sequence[Any]
+
+
+class Stats:
+    """Figures of a workspace, shared by everyone who asks within a second."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def workspace(self, workspace: str) -> Figures:
+        contacts, agents = await self._rows(workspace, None, None)
+        now = self._clock.now()
+        available = [row for row in agents if row[0] == "available"]
+        return Figures(
+            at=rfc3339(now),
+            contacts=_by(1, contacts),
+            unroutable=sum(row[5] for row in contacts if row[4]),
+            lines=_lines(contacts, now),
+            agents=presences(agents),
+            capacity_units=sum(int(row[2]) for row in available),
+            capacity_used=sum(int(row[3]) for row in available),
+        )
+
+    async def queue(self, workspace: str, queue: str, pool: str) -> QueueFigures:
+        contacts, agents = await self._rows(workspace, queue, pool)
+        now = self._clock.now()
+        states: dict[States, int] = {"waiting": 0, "offered": 0, "assigned": 0, "parked": 0, "wrap_up": 0}
+        return QueueFigures(
+            queue_id=queue,
+            pool=pool,
+            at=rfc3339(now),
+            **(states | {state: count for state, count in _by(1, contacts).items() if state in states}),
+            unroutable=sum(row[5] for row in contacts if row[4]),
+            longest_wait_seconds=_longest(contacts, now),
+            agents=presences(agents),
+        )
+
+    async def _rows(self, workspace: str | None, queue: str | None, pool: str | None) -> tuple[Rows, Rows]:
+        async with self._database.pool.acquire() as connection:
+            contacts = await connection.fetch(OPEN_CONTACTS, workspace, queue, pool)
+            return contacts, await connection.fetch(AGENTS, workspace, pool)
+
+    async def draw_gauges(self) -> None:
+        contacts, agents = await self._rows(None, None, None)
+        self._draw_waiting(contacts)
+        for state, count in presences(agents).items():
+            metrics.AGENTS.labels(state).set(count)
+        units = sum(int(row[2]) for row in agents if row[0] == "available")
+        used = sum(int(row[3]) for row in agents if row[0] == "available")
+        metrics.AGENT_CAPACITY_USED_RATIO.set(used / units if units else 0)
+
+    def _draw_waiting(self, contacts: Rows) -> None:
+        now = self._clock.now()
+        metrics.CONTACTS_WAITING.clear()
+        metrics.OLDEST_WAIT_SECONDS.clear()
+        metrics.CONTACTS_UNROUTABLE.set(sum(row[5] for row in contacts if row[4]))
+        for line in sorted(_lines(contacts, now), key=lambda line: line.longest_wait_seconds or 0):
+            metrics.CONTACTS_WAITING.labels(line.queue, line.channel).set(line.waiting + line.offered)
+            metrics.OLDEST_WAIT_SECONDS.labels(line.queue).set(line.longest_wait_seconds or 0)  # The longest wins.
+
+    async def purge(self) -> None:
+        """Forget contacts that ended long ago, a bounded number at once."""
+        oldest = self._clock.now() - HISTORY_DAYS * 86_400 * SECOND
+        for table, column in (("router_entities", "ended_at"), ("router_events", "at")):
+            await self._database.pool.execute(
+                f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {column} < $1 LIMIT $2)",  # noqa: S608 - both names are ours
+                oldest,
+                PURGED_AT_ONCE_MAX,
+            )
+
+    async def run(self) -> None:
+        """For ever: a database that is away for a while leaves the gauges as they were."""
+        while True:
+            try:
+                await self.draw_gauges()
+                await self.purge()
+            except DATABASE_TROUBLE as error:
+                log.warning("gauges_delayed", service="router", error=type(error).__name__)
+            await asyncio.sleep(GAUGES_EVERY_SECONDS)
+
+
+def presences(agents: Rows) -> dict[str, int]:
+    return dict.fromkeys(PRESENCES, 0) | {row[0] or "offline": row[1] for row in agents}
+
+
+def _by(column: int, rows: Rows) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row[column]] += row[5]
+    return dict(counts)
+
+
+def _lines(contacts: Rows, now: int) -> list[WaitingLine]:
+    lines: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in contacts:
+        if row[1] in ("waiting", "offered"):
+            lines[row[2] or "", row[3] or ""].append(row)
+    return [
+        WaitingLine(
+            queue=queue,
+            channel=channel,
+            waiting=_by(1, rows).get("waiting", 0),
+            offered=_by(1, rows).get("offered", 0),
+            longest_wait_seconds=_longest(rows, now),
+        )
+        for (queue, channel), rows in sorted(lines.items())
+    ]
+
+
+def _longest(contacts: Iterable[Any], now: int) -> float | None:
+    since = [row[6] for row in contacts if row[1] in ("waiting", "offered") and row[6] is not None]
+    return max(0.0, (now - min(since)) / SECOND) if since else None

@@ -1,0 +1,65 @@
+"""What a request becomes on the log."""
+
+import pytest
+from pydantic import ValidationError
+
+from libs.common.errors import NotSupported
+from libs.common.events.values import Capacity, Match, Requirement, SkillNeed
+from services.router.api_models import AgentBody, CapacityBody, ParkBody, QueueBody, QueueMatch, Weights
+from services.router.api_models import Requirement as RequirementBody
+
+
+def test_a_medium_without_a_cost_keeps_its_usual_one() -> None:
+    assert CapacityBody(cost={"async": 10}).value() == Capacity(cost={"voice": 120, "live": 40, "async": 10})
+
+
+def test_an_agent_may_leave_out_everything() -> None:
+    assert AgentBody().pool == "main"
+    assert AgentBody().capacity.value() == Capacity()
+
+
+def test_a_requirement_keeps_its_levels() -> None:
+    body = RequirementBody.model_validate({"all": [{"skill": "billing", "level": 3}], "none": [{"skill": "trainee"}]})
+    assert body.value() == Requirement(
+        all=(SkillNeed(skill="billing", level=3),), none=(SkillNeed(skill="trainee"),)
+    )
+
+
+def test_a_match_keeps_one_or_several_values() -> None:
+    body = QueueMatch.model_validate({"channel": ["x", "facebook"], "visibility": "public"})
+    assert body.value() == Match(channel=("x", "facebook"), visibility="public")
+
+
+def test_weights_become_thousandths() -> None:
+    assert Weights.model_validate({"reach": 0.2}).value() == {
+        "reach": 200, "sentiment": 50, "tier": 50, "strikes": 100,
+    }  # fmt: skip
+
+
+def test_a_moment_is_an_instant_in_utc() -> None:
+    assert ParkBody.model_validate({"until": "1970-01-01T01:00:01+01:00"}).until_instant() == 1_000_000
+    assert ParkBody().until_instant() is None
+
+
+@pytest.mark.parametrize("field", [{"hours": "Mo-Su"}, {"timezone": "Europe/Rome"}, {"country": "IT"},
+                                   {"overflow": {}}, {"parallel_offers": 2}])  # fmt: skip
+def test_a_queue_refuses_what_is_not_built(field: dict[str, object]) -> None:
+    with pytest.raises(NotSupported) as refused:
+        QueueBody.model_validate(field).refuse_what_is_not_built()
+    assert refused.value.errors[0].pointer == "/" + next(iter(field))
+
+
+@pytest.mark.parametrize(
+    ("rule", "body"),
+    [
+        ("a number is no string", {"order": "10"}),
+        ("a flag is no number", {"offer_seconds": True}),
+        ("an hour at most", {"offer_seconds": 3_601}),
+        ("no queue matches by its own name", {"match": {"queue": "social"}}),
+        ("a medium is one of three", {"match": {"medium": "fax"}}),
+        ("ids have no spaces", {"pool": "the pool"}),
+    ],
+)
+def test_a_queue_is_strict(rule: str, body: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        QueueBody.model_validate(body)
