@@ -1,0 +1,132 @@
+"""Cores that break one promise each, as a slip of the hand would: the days must find every one of them."""
+
+from __future__ import annotations
+
+from libs.common.events import SECOND, Event, routing
+from services.router.core.core import RouterCore
+from services.router.core.partition import Partition
+
+
+class OffersTwice(RouterCore):
+    """P3: an offer leaves the contact waiting, so it is offered again to somebody else."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.ContactOffered):
+            floor = state.floor(event.key)
+            contact = floor.contacts[event.contact_id]
+            if contact.offers_made % 5 == 1:
+                contact.state = "waiting"
+                floor.enter(contact)
+                floor.seek(contact)
+                state.has_work(floor)
+
+
+class ForgetsTheSlot(RouterCore):
+    """P4: an accepted contact no longer counts for its agent."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.ContactAssigned):
+            floor = state.floor(event.key)
+            desk = floor.desks[event.agent_id]
+            desk.stand_up()
+            desk.drop(floor.contacts[event.contact_id])
+            desk.sit_down()
+            floor.feed(desk)
+            state.touch_agent(floor, desk)
+
+
+class AsksTheAbsent(RouterCore):
+    """P5: who goes away stays among those who can be asked."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.AgentPresenceChanged) and event.status == "away":
+            desk = state.floor(event.key).desks[event.agent_id]
+            desk.agent.status = "available"
+            desk.sit_down()
+            desk.agent.status = "away"
+
+
+class LosesTimers(RouterCore):
+    """P6: some offers never time out."""
+
+    def pop_timer(self, state: Partition, until: int) -> Event | None:
+        timer = super().pop_timer(state, until)
+        if timer is not None and timer.type == "timer.offer" and timer.at // SECOND % 3 == 0:
+            return super().pop_timer(state, until)
+        return timer
+
+
+class TimersComeEarly(RouterCore):
+    """P6: an offer ends before its time-out."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.ContactOffered):
+            contact = state.floor(event.key).contacts[event.contact_id]
+            contact.offer_expires_at = event.at + SECOND
+            state.timers.of_contact(state.floor(event.key), contact)
+
+
+class AcceptsTwice(RouterCore):
+    """P7: an accept that came too late wins all the same."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        expired = next((one for one in decided if isinstance(one, routing.OfferExpired)), None)
+        if expired is None or expired.at // SECOND % 2:
+            return decided
+        late = routing.OfferAccepted(
+            key=expired.key,
+            at=expired.at,
+            contact_id=expired.contact_id,
+            offer_id=expired.offer_id,
+            agent_id=expired.agent_id,
+        )
+        return (*decided, late)
+
+
+class ClosesTwice(RouterCore):
+    """P7: what is closed is closed again."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        if isinstance(event, routing.ContactClosed) and event.contact_id not in state.floor(event.key).contacts:
+            return
+        super().evolve(state, event)
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        closed = tuple(one for one in decided if isinstance(one, routing.ContactClosed))
+        return (*decided, *closed)
+
+
+class LosesContacts(RouterCore):
+    """P9: a contact that nobody could take at once drops out of its queue."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if event.type == "contact.placed":
+            floor = state.floor(event.key)
+            floor.leave(floor.contacts[event.subject])
+
+
+class SkipsNumbers(RouterCore):
+    """P10: an expired offer takes two numbers."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.OfferExpired):
+            state.floor(event.key).contacts[event.contact_id].sequence += 1
+
+
+BROKEN = {
+    "P3": (OffersTwice,),
+    "P4": (ForgetsTheSlot,),
+    "P5": (AsksTheAbsent,),
+    "P6": (LosesTimers, TimersComeEarly),
+    "P7": (AcceptsTwice, ClosesTwice),
+    "P9": (LosesContacts,),
+    "P10": (SkipsNumbers,),
+}

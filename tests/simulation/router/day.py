@@ -1,0 +1,226 @@
+"""A random day in a pool: one seed draws the rules, the agents, their habits and everything that happens.
+
+Bots answer to what is emitted, so the day goes the same way whatever is restored in between. The last hours bring
+patient agents who take everything: whoever still waits then would have waited for ever.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from libs.common.events import SECOND, Event, commands, contacts, routing
+from libs.common.events.values import Match, Reach, Requirement
+from services.auditor.promises import Auditor, Violation
+from services.router.core.core import RouterCore
+from tests.simulation.router import builders as b
+from tests.simulation.router.driver import PoolDriver
+
+HOURS = 3
+SKILLS = ("billing", "tech", "vip", "lang:it", "lang:de")
+QUIET_SECONDS = 4 * 3_600
+"""After the day: time enough for every timer and for the last agents to serve whoever is left."""
+
+
+class Day:
+    def __init__(self, seed: int, core: RouterCore | None = None, restores: int = 0) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.pool = PoolDriver(core=core)
+        self.auditor = Auditor()
+        self.violations: list[Violation] = []
+        self.plans: list[tuple[int, int, tuple[Event, ...]]] = []
+        self.planned = 0
+        self.agents: list[str] = []
+        self.habits: dict[str, tuple[float, float]] = {}
+        self.opened: list[str] = []
+        self.restores = sorted(Random(-seed - 1).randrange(HOURS * 3_600) for _ in range(restores))
+        self.diligent = False
+
+    # -- the script ---------------------------------------------------------------------------------------------
+
+    def run(self) -> Day:
+        self._set_up()
+        for _ in range(self.random.randint(20, 60)):
+            self._plan_contact(self.random.randrange(HOURS * 3_600))
+        for _ in range(self.random.randint(5, 30)):
+            self._plan_trouble(self.random.randrange(HOURS * 3_600))
+        self._play(HOURS * 3_600)
+        self._closing_time()
+        self._play(HOURS * 3_600 + QUIET_SECONDS)
+        self.violations += [
+            Violation("P9", key, contact, self.pool.now, "still waits though everybody is free")
+            for key, contact in self.auditor.waiting()
+        ]
+        return self
+
+    def _set_up(self) -> None:
+        r = self.random
+        for number in range(r.randint(0, 3)):
+            self._do(*self._queue(f"q{number}"))
+        if r.random() < 0.7:
+            self._do(*b.target("fast", r.choice([60, 300, 900]), visibility="public"))
+        for number in range(r.randint(1, 6)):
+            agent_id = f"agent{number}"
+            self.agents.append(agent_id)
+            self.habits[agent_id] = (r.choice([0.0, 0.1, 0.5]), r.choice([0.0, 0.1, 0.4]))
+            self._do(*self._agent(agent_id))
+
+    def _queue(self, queue_id: str) -> tuple[Event, ...]:
+        r = self.random
+        match = r.choice([Match(channel=("x", "chat")), Match(medium="async"), Match(tier="gold"), Match()])
+        steps = sorted(r.sample([10, 60, 300, 900], r.randint(0, 2)))
+        relaxing = tuple(b.relax(step, *(["billing"] if i == 0 and r.random() < 0.5 else [])) for i, step in
+                         enumerate(steps))  # fmt: skip
+        return b.queue(
+            queue_id, match=match, order=r.randint(1, 3), relax=relaxing,
+            requirement=r.choice([None, Requirement(), b.need("billing:2"), b.need("tech")]),
+            offer_seconds=r.choice([5, 20, 60]), offers_max=r.randint(1, 5),
+            wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]),
+        )  # fmt: skip
+
+    def _agent(self, agent_id: str) -> tuple[Event, ...]:
+        r = self.random
+        skilled = {skill: r.randint(1, 5) for skill in SKILLS if r.random() < 0.6}
+        if r.random() < 0.8:
+            skilled["public"] = 3
+        put, available = b.agent(
+            agent_id, *(f"{skill}:{level}" for skill, level in skilled.items()),
+            units=r.choice([40, 100, 120]), max=r.choice([{}, {"voice": 1}, {"email": 2, "live": 1}]),
+        )  # fmt: skip
+        return (put, available) if r.random() < 0.8 else (put,)
+
+    def _plan_contact(self, second: int) -> None:
+        r = self.random
+        contact_id = f"con_{len(self.opened)}"
+        self.opened.append(contact_id)
+        needs = [f"{skill}:{r.randint(1, 4)}" for skill in SKILLS if r.random() < 0.12]
+        fields: dict[str, Any] = {
+            "channel": r.choice(sorted(b.CHANNELS)), "reach": int(10 ** r.uniform(0, 6)),
+            "sentiment": r.uniform(-1, 1), "tier": r.choice(["standard", "silver", "gold"]),
+            "strikes": r.randint(0, 3), "last_agent": r.choice([None, *self.agents]),
+            "occurred_at": b.START + (second - r.choice([0, 0, 30])) * SECOND,
+        }  # fmt: skip
+        fact = b.opened(contact_id, *needs, **fields)
+        self._plan(second, fact)
+        if r.random() < 0.1:
+            self._plan(second + 1, fact)
+        if r.random() < 0.4:
+            self._plan(second + r.randrange(2_000), self._later(contact_id, needs, fields, second))
+
+    def _later(self, contact_id: str, needs: list[str], fields: dict[str, Any], second: int) -> Event:
+        r = self.random
+        at = b.START + second * SECOND
+        return r.choice([
+            b.added(contact_id, *needs, **(fields | {"occurred_at": at})),
+            b.added(contact_id, *needs, author="bystander", **fields),
+            b.response(contact_id, occurred_at=at), b.response(contact_id, occurred_at=at, automatic=True),
+            b.left(contact_id), b.withdrawn(contact_id),
+            b.make(contacts.ReachChanged, contact_id=contact_id, reach=Reach(views=10 ** r.randint(0, 6))),
+            b.make(contacts.ContactEnriched, contact_id=contact_id, sentiment=-1.0, topics=("outage",)),
+        ])  # fmt: skip
+
+    def _plan_trouble(self, second: int) -> None:
+        r = self.random
+        agent_id, contact_id = r.choice(self.agents), r.choice(self.opened)
+        speaker = r.choice([None, agent_id])
+        about: dict[str, Any] = {"contact_id": contact_id, "agent_id": speaker}
+        self._plan(second, r.choice([
+            b.presence(agent_id, r.choice(["away", "busy", "offline", "available"])),
+            b.presence(agent_id, "available", lease=r.choice([5, 60, 600])),
+            b.make(commands.RenewLeases, leases={agent_id: 30, "ghost": 30}),
+            b.make(commands.CloseContact, **about), b.make(commands.AbandonContact, **about),
+            b.make(commands.ParkContact, **about, until=b.START + (second + r.choice([60, 900])) * SECOND),
+            b.make(commands.ResumeContact, **about), b.make(commands.ReleaseContact, **about),
+            b.make(commands.SetPriority, **about, boost=r.choice([0, 100, 250, 900])),
+            b.escalation(contact_id, r.choice(["raise_priority", "relax_skills", "reassign", "notify"])),
+            b.accept(f"{contact_id}.offer.{r.randint(1, 3)}", speaker),
+            b.decline(f"{contact_id}.offer.{r.randint(1, 3)}", speaker),
+            b.make(commands.CompleteWrapUp, agent_id=agent_id), b.make(commands.DeleteAgent, agent_id=agent_id),
+            self._agent(agent_id)[0], self._queue("q0")[0],
+        ]))  # fmt: skip
+
+    def _closing_time(self) -> None:
+        """From now on agents with every skill take everything, and everybody else does too."""
+        self.diligent = True
+        every = [f"{skill}:5" for skill in (*SKILLS, "public")]
+        for agent_id in ("night1", "night2"):
+            self.agents.append(agent_id)
+            self.habits[agent_id] = (0.0, 0.0)
+            self._do(*b.agent(agent_id, *every, units=1_200))
+        for agent_id in list(self.agents):
+            self._do(b.presence(agent_id, "away"), b.presence(agent_id, lease=86_400))
+
+    # -- the bots -----------------------------------------------------------------------------------------------
+
+    def _react(self, event: Event) -> None:
+        match event:
+            case routing.ContactOffered():
+                self._on_offer(event)
+            case routing.ContactAssigned():
+                self._on_assigned(event)
+            case _:
+                pass
+
+    def _on_offer(self, offer: routing.ContactOffered) -> None:
+        r = self.random
+        declines, ignores = (0.0, 0.0) if self.diligent else self.habits[offer.agent_id]
+        after = r.choice([1, 5, 19, 20, 21])
+        luck = r.random()
+        if luck < ignores:
+            return
+        answer = b.decline if luck < ignores + declines else b.accept
+        self._soon(after if not self.diligent else 1, answer(offer.offer_id, offer.agent_id))
+        if r.random() < 0.2:
+            self._soon(after, answer(offer.offer_id, r.choice([None, *self.agents])))
+
+    def _on_assigned(self, event: routing.ContactAssigned) -> None:
+        r = self.random
+        after = r.randrange(10, 900)
+        about: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": event.agent_id}
+        if r.random() < 0.5:
+            self._soon(after // 2, b.response(event.contact_id, occurred_at=self.pool.now))
+        end = b.make(commands.CloseContact, **about)
+        if r.random() < 0.2 and not self.diligent:
+            end = r.choice([b.make(commands.ReleaseContact, **about), b.make(commands.ParkContact, **about)])
+        self._soon(after, end)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def _plan(self, second: int, *events: Event) -> None:
+        self.planned += 1
+        heappush(self.plans, (b.START + second * SECOND, self.planned, events))
+
+    def _soon(self, seconds: int, event: Event) -> None:
+        self.planned += 1
+        heappush(self.plans, (self.pool.now + seconds * SECOND, self.planned, (event,)))
+
+    def _play(self, until_second: int) -> None:
+        until = b.START + until_second * SECOND
+        while self.pool.now < until:
+            self._maybe_restore()
+            plan = self.plans[0][0] if self.plans else until
+            due = self.pool.core.next_due(self.pool.state)
+            moment = min(plan, until if due is None else due, until)
+            self._see(self.pool.advance(max(0, moment - self.pool.now) / SECOND))
+            self.violations += self.auditor.pass_time(self.pool.now)
+            while self.plans and self.plans[0][0] <= self.pool.now:
+                self._do(*heappop(self.plans)[2])
+
+    def _maybe_restore(self) -> None:
+        while self.restores and b.START + self.restores[0] * SECOND <= self.pool.now:
+            self.restores.pop(0)
+            shuffled = sorted(self.pool.stored)
+            Random(self.seed).shuffle(shuffled)
+            self.pool.restore(shuffled)
+
+    def _do(self, *events: Event) -> None:
+        for event in events:
+            self._see(self.pool.receive(event))
+
+    def _see(self, events: list[Event]) -> None:
+        for emitted in self.pool.emitted[len(self.pool.emitted) - len(events) :]:
+            self.violations += self.auditor.take(emitted.event, emitted.sequence)
+        for event in events:
+            self._react(event)
