@@ -46,7 +46,7 @@ class Outcomes:
     async def find(self, partition: int, position: int, command_id: str) -> CommandDecided | None:
         """Look for an answer from a position to the present end. Raises LogError."""
         place = (OUTCOMES, partition)
-        end = (await self._log.ends([place]))[place]
+        end = (await self._log.stable_ends([place]))[place]
         reader = await self._log.reader({place: position})
         try:
             while reader.next_positions()[place] < end:

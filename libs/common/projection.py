@@ -5,7 +5,8 @@ partitions' progress rows, and what another process has applied is left out. Eve
 each knows without asking how far the tables are (`reached`).
 
 A commit of the machine counts as applied when its `positions` record was read and the events' topic was read up to
-an end observed after that: a commit is atomic, so that end lies behind all of its events.
+an end observed after that: all records of a commit are written before one of them can be read, so that end lies
+behind all of its events.
 """
 
 from __future__ import annotations

@@ -285,9 +285,10 @@ class Worker:
         self._inputs.add(await reading)
 
     async def _observe_ends(self, reader: Reader) -> None:
-        """Read every input up to its end as it is now; from then on timers due by now may fire."""
+        """Read every input up to its end as it is now; from then on timers due by now may fire. A commit in flight
+        isn't waited for: whoever writes it may have died, and what is due here is due all the same."""
         observed = self._clock.now()
-        ends = await self._log.ends([(topic, self.partition) for topic in self.core.inputs])
+        ends = await self._log.stable_ends([(topic, self.partition) for topic in self.core.inputs])
         while any(reader.next_positions().get(place, 0) < end for place, end in ends.items()):
             if self._stopping.is_set():
                 return

@@ -58,7 +58,7 @@ class Watch:
     @classmethod
     async def from_now(cls, port: Log, clock: Clock) -> Watch:
         places = [(topic, partition) for topic in WATCHED for partition in range(port.partitions)]
-        return cls(port, clock, await port.ends(places))
+        return cls(port, clock, await port.stable_ends(places))
 
     def next_positions(self) -> dict[tuple[str, int], int]:
         """Everything below is checked."""

@@ -60,7 +60,7 @@ async def retry_dead_letter(letter_id: Id, admin: Admin, log: LogPart) -> DeadLe
 
 async def _latest(log: Log) -> list[Record]:
     """Up to READ_MAX of each partition's last dead letters, in no order between partitions."""
-    ends = await log.ends([(DEAD_LETTERS, partition) for partition in range(log.partitions)])
+    ends = await log.stable_ends([(DEAD_LETTERS, partition) for partition in range(log.partitions)])
     return await _read(log, {place: max(0, end - READ_MAX) for place, end in ends.items() if end})
 
 
@@ -69,7 +69,7 @@ async def _find(log: Log, letter_id: str) -> Record | None:
     if not (partition.isdecimal() and position.isdecimal() and int(partition) < log.partitions):
         return None
     place = (DEAD_LETTERS, int(partition))
-    end = (await log.ends([place]))[place]
+    end = (await log.stable_ends([place]))[place]
     if int(position) >= end:
         return None
     records = await _read(log, {place: int(position)})
@@ -79,7 +79,7 @@ async def _find(log: Log, letter_id: str) -> Record | None:
 async def _read(log: Log, start: dict[tuple[str, int], int]) -> list[Record]:
     if not start:
         return []
-    ends = await log.ends(list(start))
+    ends = await log.stable_ends(list(start))
     reader = await log.reader(start)
     records: list[Record] = []
     try:

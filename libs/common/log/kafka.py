@@ -23,21 +23,30 @@ from libs.common.log.port import Draft, Group, Log, Owner, PartitionsCallback, P
 class KafkaLog:
     commit_interval_seconds = 0.020
 
-    def __init__(self, cluster: Cluster, observer: AIOKafkaConsumer) -> None:
+    def __init__(self, cluster: Cluster, all_seeing: AIOKafkaConsumer, stable: AIOKafkaConsumer) -> None:
         self.partitions = cluster.partitions
         self._cluster = cluster
-        self._observer = observer
+        self._all_seeing = all_seeing
+        self._stable = stable
         self._appender = Appender(cluster)
 
     async def append(self, partition: int, drafts: Sequence[Draft]) -> list[int]:
         return await self._appender.append(partition, drafts)
 
     async def ends(self, places: Sequence[Place]) -> dict[Place, int]:
-        """Raises LogError when the cluster doesn't answer."""
+        """The high watermarks: a commit is answered before its markers are written, and until then the last stable
+        offset lies below it. Raises LogError when the cluster doesn't answer."""
+        return await self._end_offsets(self._all_seeing, places)
+
+    async def stable_ends(self, places: Sequence[Place]) -> dict[Place, int]:
+        """The last stable offsets. Raises LogError when the cluster doesn't answer."""
+        return await self._end_offsets(self._stable, places)
+
+    async def _end_offsets(self, observer: AIOKafkaConsumer, places: Sequence[Place]) -> dict[Place, int]:
         asked = [self._cluster.place(*place) for place in places]
         with log_errors("ends"):
             async with asyncio.timeout(SEND_SECONDS):
-                found = await self._observer.end_offsets(asked)
+                found = await observer.end_offsets(asked)
         return {self._cluster.our_place(place): end for place, end in found.items()}
 
     async def reader(self, start: Mapping[Place, int]) -> Reader:
@@ -73,8 +82,9 @@ async def open_kafka_log(bootstrap: str, *, partitions: int, topic_prefix: str =
     cluster = Cluster(bootstrap, partitions=partitions, topic_prefix=topic_prefix)
     try:
         with log_errors(f"Kafka at {bootstrap}"):
-            observer = await cluster.consumer()
-        log = KafkaLog(cluster, observer)
+            all_seeing = await cluster.consumer(isolation_level="read_uncommitted")
+            stable = await cluster.consumer()
+        log = KafkaLog(cluster, all_seeing, stable)
         yield log
         await log.close()
     finally:

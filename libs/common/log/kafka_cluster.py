@@ -58,13 +58,15 @@ class Cluster:
         )
         return await self._start(producer)
 
-    async def consumer(self, *, group: str | None = None) -> AIOKafkaConsumer:
-        """A started consumer of nothing yet, that will see only what is committed."""
+    async def consumer(
+        self, *, group: str | None = None, isolation_level: str = "read_committed"
+    ) -> AIOKafkaConsumer:
+        """A started consumer of nothing yet, that will see only what is committed unless it is told otherwise."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=group and f"{self.prefix}{group}",
             enable_auto_commit=False,
-            isolation_level="read_committed",
+            isolation_level=isolation_level,
             auto_offset_reset="earliest",
             session_timeout_ms=6_000,
             heartbeat_interval_ms=600,

@@ -115,7 +115,13 @@ class Log(Protocol):
         ...
 
     async def ends(self, places: Sequence[Place]) -> dict[Place, int]:
-        """The position after the last committed record of each place, observed now."""
+        """The position after the last record of each place, observed now: every append and commit that was answered
+        lies below. So may a commit in flight, for whose end a reader that reads so far will wait."""
+        ...
+
+    async def stable_ends(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Up to where each place can be read at once, observed now: every answered append lies below, and a commit
+        that is in flight, or whose owner died in the middle, doesn't. Nor may, for a moment, one just answered."""
         ...
 
     async def reader(self, start: Mapping[Place, int]) -> Reader:

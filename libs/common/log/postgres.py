@@ -131,6 +131,9 @@ class PostgresLog:
         await self.queries.observe_ends()
         return self.places.ends(places)
 
+    async def stable_ends(self, places: Sequence[Place]) -> dict[Place, int]:
+        return await self.ends(places)  # What isn't committed has no position yet.
+
     async def reader(self, start: Mapping[Place, int]) -> Reader:
         return self.read_from(start)
 

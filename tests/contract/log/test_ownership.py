@@ -46,6 +46,15 @@ async def test_an_empty_commit_writes_nothing(log: Log) -> None:
     assert values(await everything(log, ROUTING)) == ["after"]
 
 
+async def test_a_commit_lies_below_the_ends_as_soon_as_it_is_answered(log: Log) -> None:
+    owner = await log.own("router", 0)
+    reader = await log.reader({(ROUTING, 0): 0})
+    for batch in range(100):
+        await owner.commit([draft(batch), entity("k", str(batch)), draft(batch, topic=OUTCOMES)])
+        assert values(await read_to_ends(log, reader)) == [str(batch)]
+    await reader.close()
+
+
 async def test_nobody_ever_reads_half_a_commit(log: Log) -> None:
     """Whoever sees a batch's journal record finds all that the batch wrote, whenever they look."""
     owner = await log.own("router", 0)
