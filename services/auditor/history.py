@@ -27,6 +27,8 @@ class Report:
     closed: set[str] = field(default_factory=set)
     relayed_twice: int = 0
     waiting: int = 0
+    latest: int = 0
+    """As the auditor's, of all partitions."""
 
 
 async def audit(log: Log, *, offer_grace_seconds: int = OFFER_GRACE_SECONDS) -> Report:
@@ -82,5 +84,6 @@ def finish(partition: int, checker: Checker, report: Report) -> None:
         report.violations.append(Violation("P13", name, "journal", checker.journals["router"].at, detail))
     report.relayed_twice += checker.facts.repeats
     report.waiting += len(checker.auditor.waiting())
+    report.latest = max(report.latest, checker.auditor.latest)
     for service, journal in checker.journals.items():
         report.commits[service] += journal.commits

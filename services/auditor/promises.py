@@ -101,6 +101,8 @@ class Auditor:
         self._from_start = from_start
         self._offer_grace = offer_grace_seconds * SECOND
         self._restored_at = 0
+        self.latest = 0
+        """Microseconds that an expired offer lived past its time at most, take-overs excused."""
         self._wait_max = wait_max_seconds * SECOND
         self._found: list[Violation] = []
         self._sequences: dict[Subject, tuple[int, int]] = {}
@@ -222,8 +224,10 @@ class Auditor:
     def _offer_ended(self, contact: ContactView, event: routing.OfferDecision) -> None:
         if contact.offer != event.offer_id or contact.offered_to != event.agent_id:
             self._broken("P3", event, f"{event.offer_id} is not the live offer")
-        if isinstance(event, routing.OfferExpired) and event.at < contact.expires_at:
-            self._broken("P6", event, f"{event.offer_id} ended before its time-out")
+        if isinstance(event, routing.OfferExpired):
+            self.latest = max(self.latest, event.at - self._time_of(contact))
+            if event.at < contact.expires_at:
+                self._broken("P6", event, f"{event.offer_id} ended before its time-out")
         self._agent(event.key, event.agent_id).holds.pop(event.contact_id, None)
         contact.offer = contact.offered_to = None
         self._waits(contact, event, True)
@@ -294,12 +298,16 @@ class Auditor:
         contact = self._contacts.get((key, contact_id))
         if contact is None or contact.offer != offer_id:
             return
-        excused_until = self._restored_at + TAKE_OVER_GRACE_SECONDS * SECOND + self._offer_grace
+        excused_until = self._time_of(contact) + self._offer_grace
         if now <= excused_until:
             heappush(self._expiring, (excused_until, key, contact_id, offer_id))
         else:
             detail = f"was due at {contact.expires_at}, its owner began at {self._restored_at}"
             self._found.append(Violation("P6", key, offer_id, now, detail))
+
+    def _time_of(self, contact: ContactView) -> int:
+        """When its live offer has to end: after a take-over any of them may take longer."""
+        return max(contact.expires_at, self._restored_at + TAKE_OVER_GRACE_SECONDS * SECOND)
 
     def _waits(self, contact: ContactView, event: Event, waits: bool) -> None:
         contact.waits_since = event.at if waits else None

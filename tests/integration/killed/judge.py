@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import asdict
 from typing import Any, Final
@@ -11,7 +10,7 @@ import asyncpg
 import msgspec
 
 from libs.common.core import Core
-from libs.common.events import COMMANDS, CONTACTS, ESCALATIONS, ROUTER_JOURNAL, ROUTING, SLA_JOURNAL
+from libs.common.events import COMMANDS, CONTACTS, ESCALATIONS, ROUTER_JOURNAL, ROUTING, SECOND, SLA_JOURNAL
 from libs.common.events.codec import rfc3339
 from libs.common.log import Log
 from libs.common.machine import JournalEntry
@@ -22,28 +21,22 @@ from services.demo.bots_sender import Ledger, Source
 from services.router.core.core import RouterCore
 from services.sla.core.core import SlaCore
 from tests.integration.killed.company import Company
+from tests.integration.killed.plans import FULL
 
 STORED: Final = "SELECT account, source_id, contact_id FROM ingest_messages WHERE source_id IS NOT NULL"
 SHOWN_MAX: Final = 10
-LOAD_PER_CORE_MAX: Final = 3.0
-CROWDED_GRACE_SECONDS: Final = 15
+SHARED_MACHINE_GRACE_SECONDS: Final = 60
+"""Beside other tests nothing here has the machine to itself: then an offer must end, and how late is only told."""
 
 
 async def judge(log: Log, database_url: str, ledger: Ledger) -> Report:
     """Every promise from every topic, the ledger against both, and every partition decided again."""
-    grace = offer_grace_seconds()
-    print(f"offers may end {grace} s late, at a load of {os.getloadavg()[1]:.0f}")
-    report = await audit(log, offer_grace_seconds=grace)
+    report = await audit(log, offer_grace_seconds=OFFER_GRACE_SECONDS if FULL else SHARED_MACHINE_GRACE_SECONDS)
+    print(f"offers ended {report.latest / SECOND:.2f} s late at most")
     assert not report.violations, "\n".join(str(one) for one in report.violations[:SHOWN_MAX])
     check_ledger(ledger, await stored(database_url), report)
     assert await replayed(log) == sum(report.commits.values())
     return report
-
-
-def offer_grace_seconds() -> int:
-    """What is promised, on a machine that does little else; more where each process waits long for its turn."""
-    crowded = os.getloadavg()[1] > LOAD_PER_CORE_MAX * (os.cpu_count() or 1)
-    return CROWDED_GRACE_SECONDS if crowded else OFFER_GRACE_SECONDS
 
 
 async def stored(database_url: str) -> dict[Source, list[str]]:

@@ -155,15 +155,13 @@ async def entries(reader: Reader) -> list[JournalEntry]:
 async def test_a_cluster_of_mortals_keeps_every_promise(own_broker: str, database_url: str, tmp_path: Path) -> None:
     rng, seed = plans.seeded()
     print(f"seed {seed}, {plans.CONTACTS} contacts")
-    async with (
-        started(own_broker, database_url, tmp_path, rng) as cluster,
-        open_kafka_log(own_broker, partitions=PARTITIONS) as log,
-    ):
-        try:
-            company = await under_fire(cluster, rng, log)
-        except BaseException:
-            print(plans.shown({slot.name: slot.deaths for slot in cluster.slots}), await standing(log), sep="\n")
-            raise
+    async with open_kafka_log(own_broker, partitions=PARTITIONS) as log:
+        async with started(own_broker, database_url, tmp_path, rng) as cluster:
+            try:
+                company = await under_fire(cluster, rng, log)
+            except BaseException:
+                print(plans.shown({slot.name: slot.deaths for slot in cluster.slots}), await standing(log), sep="\n")
+                raise
         report = await judge(log, database_url, company.ledger)
     print(plans.shown({slot.name: slot.deaths for slot in cluster.slots}))
     print(summary(company, report))
