@@ -8,10 +8,11 @@ the order in which the core lists them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from libs.common.events import CONTACTS
+from libs.common.events import CONTACTS, ESCALATIONS, ROUTING
 from libs.common.log import Record
+from libs.common.log.port import Place
 from libs.common.machine import AFTER_HEADER
 
 
@@ -28,6 +29,13 @@ class Inputs:
     def waiting(self, topic: str) -> int:
         """How many records of a topic were read and not yet fed."""
         return len(self._waiting[topic])
+
+    def waiting_below(self, ends: Mapping[Place, int]) -> bool:
+        """Whether a record below its place's end was read and not yet fed."""
+        return any(
+            records and records[0].position < ends.get((topic, records[0].partition), 0)
+            for topic, records in self._waiting.items()
+        )
 
     def add(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -51,5 +59,11 @@ class Inputs:
         """Contacts come first in turn, so a decision only ever waits for contacts that were not read yet."""
         if not self._reads_contacts or record.topic == CONTACTS:
             return True
-        needed = int(record.headers.get(AFTER_HEADER, "0"))
-        return contacts_read_to >= needed and not self._waiting[CONTACTS]
+        return contacts_read_to >= _contacts_before(record) and not self._waiting[CONTACTS]
+
+
+def _contacts_before(record: Record) -> int:
+    """The position that a decision names; 0 for what no machine has written, whatever it says."""
+    named = record.headers.get(AFTER_HEADER, "")
+    by_machine = record.topic in (ROUTING, ESCALATIONS)
+    return int(named) if by_machine and named.isascii() and named.isdecimal() else 0

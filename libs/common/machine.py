@@ -1,6 +1,6 @@
 """Runs one core on one partition, a batch at a time, without waiting for anything.
 
-    begin(at) → feed(record) … → fire(until) → finish() → drafts that are committed as one
+    begin(at) → feed(record) … → fire(until) … → finish() → drafts that are committed as one
 
 `Machine` is deterministic: the same entities and the same steps give the same drafts, byte for byte. The journal
 records the steps, so a replay is this same class fed from the journal. What it adds to a core:
@@ -28,13 +28,14 @@ from libs.common.outbox import outbox_position, relay_repeats
 
 OUTCOME_KEPT_SECONDS: Final = 600
 STRIKES_MAX: Final = 3
+SKIPPED: Final = "evolve failed three times"
 POSITIONS_KEY: Final = "positions"
 AFTER_HEADER: Final = "omni-after-contacts"
 """On a decision's record: the position in contacts that was fed before it was made."""
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 Place = tuple[str, int]
-"""A topic and a position, or `("timer", due)`."""
+"""A topic and a position, or a timer's name and when it was due."""
 
 
 class EvolveFailed(Exception):
@@ -135,7 +136,7 @@ class Machine(Generic[S]):
         place = (record.topic, record.position)
         self._note(record, skipped=place in self.skipped)
         if place in self.skipped:
-            self._dead_letter(record, "evolve failed three times")
+            self._dead_letter(record, SKIPPED)
         elif not self._seen_before(record):
             self._read(record, place)
 
@@ -147,15 +148,20 @@ class Machine(Generic[S]):
             return
         self._take(envelope.event, envelope.id, place, record)
 
-    def fire(self, until: int, most: int) -> int:
-        """Let at most `most` timers that are due by `until` happen; how many did. Raises EvolveFailed."""
-        fired = 0
-        while fired < most and (timer := self.core.pop_timer(self.state, until)) is not None:
-            fired += 1
-            self._take(timer, f"timer.{timer.type}.{timer.subject}", ("timer", timer.at), None)
-        if fired:
-            self._steps.append(Step(until=until, timers=fired))
-        return fired
+    def fire(self, until: int, *, skip: bool = False) -> bool:
+        """Let the next timer that is due by `until` happen; whether there was one. Raises EvolveFailed."""
+        timer = self.core.pop_timer(self.state, until)
+        if timer is None:
+            return False
+        cause = f"timer.{timer.type}.{timer.subject}"
+        place = (cause, timer.at)
+        skip = skip or place in self.skipped
+        self._note_timer(until, skipped=skip)
+        if skip:
+            self._dead_letter(_record_of(timer, self.partition), SKIPPED)
+        else:
+            self._take(timer, cause, place, None)
+        return True
 
     def finish(self) -> list[Draft]:
         """What the batch comes to, to be committed as one; empty when nothing was fed."""
@@ -182,6 +188,13 @@ class Machine(Generic[S]):
         else:
             step = Step(topic=record.topic, start=record.position, end=record.position + 1, skipped=skipped)
             self._steps.append(step)
+
+    def _note_timer(self, until: int, *, skipped: bool) -> None:
+        last = self._steps[-1] if self._steps else None
+        if last is not None and last.timers and last.until == until and not skipped and not last.skipped:
+            last.timers += 1
+        else:
+            self._steps.append(Step(until=until, timers=1, skipped=skipped))
 
     def _seen_before(self, record: Record) -> bool:
         """Ingest's relay appends at least once, in outbox order: what is not above the last taken is a repeat."""

@@ -87,7 +87,8 @@ async def _again(machine: Machine[Any], entry: JournalEntry, inputs: dict[str, _
 
 async def _take_step(machine: Machine[Any], step: Step, inputs: dict[str, _Cursor]) -> None:
     if step.timers:
-        machine.fire(step.until, step.timers)
+        for _ in range(step.timers):
+            machine.fire(step.until, skip=step.skipped)
         return
     for record in await inputs[step.topic].take(step.start, step.end):
         if step.skipped:

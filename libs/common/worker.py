@@ -4,9 +4,9 @@ A worker owns one partition: it takes ownership (which fences whoever had it), r
 decides and commits for as long as the partition is ours. It knows three ways on from trouble: a known abort is
 committed again, a fence or an unknown outcome drops the state and owns again, a failing `evolve` restores.
 
-A timer fires only after every input was read to an end observed at or after its due time, so an answer that was
-appended in time always beats the time-out. Timers that fell due while nobody owned the partition wait for
-`grace_seconds`, in which agents can still answer.
+A timer fires only after every input was fed up to an end observed at or after its due time, so an answer that was
+appended in time always beats the time-out; what comes after that end doesn't hold it up. Timers that fell due while
+nobody owned the partition wait for `grace_seconds`, in which agents can still answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import Histogram
 
@@ -53,6 +53,13 @@ log_commit_seconds = Histogram(
 )
 
 
+class Observed(NamedTuple):
+    """Where every input ended at some moment."""
+
+    at: int = 0
+    ends: Mapping[Place, int] = {}
+
+
 class Worker:
     """One core on one partition. `pause` and `resume` bracket a rebalance; `drop` gives the partition up."""
 
@@ -83,7 +90,7 @@ class Worker:
         self._read_to: Mapping[Place, int] = {}
         self._reading: asyncio.Task[list[Any]] | None = None
         self._deciding = False
-        self._observed = 0
+        self._observed = Observed()
         self._timers_held_until = 0
         self._committed_at = 0.0
         self._stopping = asyncio.Event()
@@ -140,10 +147,7 @@ class Worker:
         """Everything up to `ends` is decided and committed, and no timer is due by `now`."""
         if self._machine is None or self._reader is None or len(self._inputs) or self._deciding:
             return False
-        if self._reading is not None and self._reading.done():
-            return False  # What it read is not among the inputs yet.
-        read = self._reader.next_positions()
-        if any(read.get(place, 0) < end for place, end in ends.items() if place[1] == self.partition):
+        if not self._has_fed(self._reader, {place: end for place, end in ends.items() if place[1] == self.partition}):
             return False
         due = self.next_due
         return due is None or due > now
@@ -236,8 +240,11 @@ class Worker:
         """Wait for input or for the next timer; when one is due, see to it that everything before it was read."""
         due = self._next_firing(machine)
         if due is not None and due <= self._clock.now():
-            await self._observe_ends(reader)
-            return True
+            if self._observed.at < due:
+                self._observed = await self._observe_ends()
+            if self._has_fed(reader, self._observed.ends):
+                return True
+            due = None  # What lies before it comes first.
         if not self._inputs.ready(self._contacts_read_to(reader)):
             await self._wait(reader, due)
         return len(self._inputs) > 0
@@ -275,41 +282,34 @@ class Worker:
             if self._reader is not None:
                 self._inputs.add(await self._reader.read(max_records=INPUTS_PER_BATCH_MAX, wait_seconds=0))
 
-    async def _read_more(self, reader: Reader) -> None:
-        """What comes next; the read that is under way, if there is one: a reader reads one at a time."""
-        reading, self._reading = self._reading, None
-        if reading is None:
-            reading = asyncio.create_task(
-                reader.read(max_records=INPUTS_PER_BATCH_MAX, wait_seconds=READ_WAIT_SECONDS)
-            )
-        self._inputs.add(await reading)
+    async def _observe_ends(self) -> Observed:
+        """Once all that is there now is fed, timers due by now may fire. A commit in flight isn't waited for: whoever
+        writes it may have died, and what is due here is due all the same."""
+        now = self._clock.now()
+        return Observed(now, await self._log.stable_ends([(topic, self.partition) for topic in self.core.inputs]))
 
-    async def _observe_ends(self, reader: Reader) -> None:
-        """Read every input up to its end as it is now; from then on timers due by now may fire. A commit in flight
-        isn't waited for: whoever writes it may have died, and what is due here is due all the same."""
-        observed = self._clock.now()
-        ends = await self._log.stable_ends([(topic, self.partition) for topic in self.core.inputs])
-        while any(reader.next_positions().get(place, 0) < end for place, end in ends.items()):
-            if self._stopping.is_set():
-                return
-            await self._read_more(reader)
+    def _has_fed(self, reader: Reader, ends: Mapping[Place, int]) -> bool:
         if self._reading is not None and self._reading.done():
-            await self._read_more(reader)
-        self._observed = observed
+            return False  # What it read is not among the inputs yet.
+        read = reader.next_positions()
+        return all(read.get(place, 0) >= end for place, end in ends.items()) and not self._inputs.waiting_below(ends)
 
     def _decide(self, machine: Machine[Any], reader: Reader) -> list[Draft]:
-        """One batch: what was read, within its bounds, then the timers if nothing is left before them."""
+        """One batch: what was read, within its bounds, then the timers if nothing that lies before them is left."""
         started = time.perf_counter()
         machine.begin(self._clock.now())
         read_to = self._contacts_read_to(reader)
-        fed = 0
-        while fed < INPUTS_PER_BATCH_MAX and (record := self._inputs.next(read_to)) is not None:
+        fed = fired = 0
+
+        def goes_on() -> bool:
+            return time.perf_counter() - started <= BATCH_CORE_SECONDS
+
+        while fed < INPUTS_PER_BATCH_MAX and (goes_on() or not fed) and (record := self._inputs.next(read_to)):
             machine.feed(record)
             fed += 1
-            if time.perf_counter() - started > BATCH_CORE_SECONDS:
-                break
-        if not len(self._inputs) and self._observed >= self._timers_held_until:
-            machine.fire(self._observed, TIMERS_PER_BATCH_MAX)
+        if self._observed.at >= self._timers_held_until and self._has_fed(reader, self._observed.ends):
+            while fired < TIMERS_PER_BATCH_MAX and (goes_on() or not fired) and machine.fire(self._observed.at):
+                fired += 1
         batch_inputs.labels(self.core.service).observe(fed)
         decision_seconds.labels(self.core.service).observe((time.perf_counter() - started) / max(1, fed))
         return machine.finish()

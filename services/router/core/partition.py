@@ -90,7 +90,7 @@ class Partition:
     def pop_timer(self, until: int) -> Event | None:
         """Work that `Settle` left undone comes before any timer."""
         if self.working_floor() is not None:
-            return Settle(key="", at=self.now) if self.now <= until else None
+            return Settle(key="", at=self.now)  # It is late already, whatever was observed when.
         return self.timers.pop(until)
 
     # -- restore ------------------------------------------------------------------------------------------------

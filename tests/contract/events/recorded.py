@@ -64,7 +64,8 @@ class Day:
         waiting = deque(drafts)
         for machine in self.machines:
             machine.begin(self.now)
-            machine.fire(self.now, 1_000)
+            while machine.fire(self.now):
+                pass
             waiting += machine.finish()
         while waiting:
             waiting += self._read(self._appended(waiting.popleft()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from typing import Any
 
 import msgspec
@@ -12,9 +14,10 @@ from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTING, Event
 from libs.common.events.codec import encode_headers, encode_value
 from libs.common.log import Draft, Log, Record
 from libs.common.replay import replay
+from libs.common.worker import BATCH_CORE_SECONDS
 from libs.common.workers import Workers
 from tests.contract.log.worlds import World
-from tests.unit.machine.counting import CountingCore
+from tests.unit.machine.counting import Counted, CountingCore
 from tests.unit.machine.records import KEY, opened
 
 
@@ -32,6 +35,18 @@ async def read(log: Log, topic: str, count: int) -> list[Record]:
             records += await reader.read(max_records=100, wait_seconds=1)
     await reader.close()
     return records
+
+
+async def pour(log: Log) -> None:
+    for n in itertools.count():
+        await log.append(0, [draft(opened(f"n{n}.{m}")) for m in range(5)])
+
+
+async def until_closed(log: Log, contact_id: str) -> None:
+    reader = await log.reader({(ROUTING, 0): 0})
+    while ("contact.closed", contact_id, 3) not in told(await reader.read(max_records=1_000, wait_seconds=1)):
+        pass
+    await reader.close()
 
 
 def told(records: list[Record]) -> list[tuple[str, str, int]]:
@@ -67,6 +82,30 @@ async def test_a_timer_fires_when_the_clock_gets_there(world: World) -> None:
         await read(log, ROUTING, 2)
         clock.move_to(110)
         assert told(await read(log, ROUTING, 3))[-1] == ("contact.closed", "c1", 3)
+
+
+class SlowCore(CountingCore):
+    """Takes a whole batch's time for every contact that opens."""
+
+    def decide(self, state: Counted, event: Event) -> tuple[Event, ...]:
+        begun = time.perf_counter()
+        while event.type == "contact.opened" and time.perf_counter() - begun < BATCH_CORE_SECONDS:
+            pass
+        return super().decide(state, event)
+
+
+async def test_a_timer_fires_although_inputs_never_end(world: World) -> None:
+    """More comes all the time than a batch can take: what is due waits only for what was there when it fell due."""
+    log, clock = await world.open_log(), VirtualClock(100)
+    async with Workers(SlowCore, log, clock):
+        await log.append(0, [draft(opened("c"))])
+        await read(log, ROUTING, 2)
+        pouring = asyncio.create_task(pour(log))
+        await read(log, ROUTING, 20)
+        clock.move_to(110)
+        async with asyncio.timeout(20):
+            await until_closed(log, "c")
+        pouring.cancel()
 
 
 async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(world: World) -> None:
@@ -105,6 +144,23 @@ async def test_a_failing_evolve_is_a_dead_letter_after_three_strikes(world: Worl
         dead = await read(log, DEAD_LETTERS, 1)
         assert [contact for _, contact, _ in told(await read(log, ROUTING, 4))] == ["c0", "c0", "c2", "c2"]
     assert [(record.headers["topic"], record.headers["offset"]) for record in dead] == [(CONTACTS, "1")]
+
+
+async def test_a_timer_whose_evolve_fails_is_a_dead_letter_after_three_strikes(world: World) -> None:
+    log, clock = await world.open_log(), VirtualClock(100)
+
+    def core() -> CountingCore:
+        return CountingCore(closing_fails_for="c1")
+
+    async with Workers(core, log, clock):
+        await log.append(0, [draft(opened(f"c{n}")) for n in range(3)])
+        await read(log, ROUTING, 6)
+        clock.move_to(110)
+        assert [record.headers["offset"] for record in await read(log, DEAD_LETTERS, 1)] == ["-1"]
+        closed = told(await read(log, ROUTING, 8))[6:]
+    assert [(kind, contact) for kind, contact, _ in closed] == [("contact.closed", "c0"), ("contact.closed", "c2")]
+    again = [commit async for commit in replay(log, CountingCore(), 0, [])]
+    assert all(commit.identical for commit in again)
 
 
 async def test_the_journal_replays_to_the_same_bytes(world: World) -> None:

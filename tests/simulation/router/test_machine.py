@@ -50,6 +50,18 @@ def test_a_restored_machine_commits_the_same_bytes() -> None:
     assert batch(machine, *NOON) == batch(restored, *NOON)
 
 
+def test_more_work_than_one_input_settles_goes_on_with_the_timers() -> None:
+    """Ends are observed before a batch begins, so the work that is left is always due later than that."""
+    machine = Machine(RouterCore(), 0)
+    batch(machine, *(opened(f"con_{n}") for n in range(100)))
+    offered = batch(machine, *agent("ann", units=20 * 100))
+    machine.begin(START + 1)
+    while machine.fire(START):
+        pass
+    offered += machine.finish()
+    assert [draft.headers.get("ce_type") for draft in offered].count("contact.offered") == 100
+
+
 def test_nothing_is_dead_and_every_event_can_be_read() -> None:
     drafts = batch(Machine(RouterCore(), 0), *MORNING, *NOON)
     assert not [draft for draft in drafts if "dead" in draft.topic]

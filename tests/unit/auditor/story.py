@@ -30,7 +30,6 @@ from services.sla.core.core import SlaCore
 
 KEY: Final = "acme/main"
 START: Final = 1_790_000_000 * SECOND
-TIMERS_MAX: Final = 100
 
 
 class World:
@@ -68,7 +67,8 @@ class World:
             read = machine.positions.inputs.get(topic, 0)
             for record in [one for one in self.records if one.topic == topic and one.position >= read]:
                 machine.feed(record)
-        machine.fire(self.now, TIMERS_MAX)
+        while machine.fire(self.now):
+            pass
         drafts = machine.finish()
         self.append(drafts)
         return bool(drafts)

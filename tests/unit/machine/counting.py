@@ -15,6 +15,7 @@ from libs.common.events.routing import ContactClosed, ContactParked
 
 class Reminder(Internal, frozen=True, kw_only=True):
     type = "reminder"
+    subject_field = "contact_id"
     contact_id: str
 
 
@@ -43,8 +44,9 @@ class CountingCore:
     inputs: tuple[Topic, ...] = (CONTACTS, COMMANDS, ROUTING)
     entities: Mapping[str, type[Any]] = {"seen": Seen}
 
-    def __init__(self, *, evolve_fails_for: str | None = None) -> None:
+    def __init__(self, *, evolve_fails_for: str | None = None, closing_fails_for: str | None = None) -> None:
         self.evolve_fails_for = evolve_fails_for
+        self.closing_fails_for = closing_fails_for
 
     def new(self, partition: int) -> Counted:
         return Counted()
@@ -86,6 +88,8 @@ class CountingCore:
     def evolve(self, state: Counted, event: Event) -> None:
         match event:
             case ContactParked(contact_id=contact_id) if contact_id == self.evolve_fails_for:
+                raise RuntimeError("half done")
+            case ContactClosed(contact_id=contact_id) if contact_id == self.closing_fails_for:
                 raise RuntimeError("half done")
             case ContactParked(key=key, contact_id=contact_id, reason="opened"):
                 state.seen[contact_id] = Seen(key=key, contact_id=contact_id, due=state.now + 10, sequence=1)

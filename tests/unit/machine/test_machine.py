@@ -20,7 +20,8 @@ def batch(machine: Machine[Any], *records: Any, now: int = 100, until: int = 0) 
     machine.begin(now)
     for one in records:
         machine.feed(one)
-    machine.fire(until, 100)
+    while machine.fire(until):
+        pass
     return machine.finish()
 
 

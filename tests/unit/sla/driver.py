@@ -53,7 +53,8 @@ class SlaDriver:
         self.machine.begin(self.now)
         for event in events:
             self.machine.feed(self._record(event))
-        self.machine.fire(self.now, 10_000)
+        while self.machine.fire(self.now):
+            pass
         self._take(self.machine.finish())
 
     def advance(self, seconds: float) -> None:
