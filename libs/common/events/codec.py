@@ -82,10 +82,11 @@ INSTANTS: Final[dict[str, tuple[str, ...]]] = {name: _instants_of(event) for nam
 def event_id(event: Event, sequence: int) -> str:
     """Derived, never drawn: `con_x.routing.7`, `agent.ann.routing.2`; unique with the source.
 
-    A contact's id is nobody else's; an agent and a queue may be called alike, so theirs say what they are.
+    A contact's id is nobody else's; an agent and a queue may be called alike, so theirs say what they are. What has one
+    counter has one name: `pool.updated` and `policy.updated` are both events of their pool.
     """
     topic = event.topic.split(".")[1] if event.topic is not None else "internal"
-    kind = "" if event.subject_field == "contact_id" else event.type.split(".", 1)[0] + "."
+    kind = "" if event.subject_field == "contact_id" else event.subject_field.removesuffix("_id") + "."
     return f"{kind}{event.subject}.{topic}.{sequence}"
 
 
