@@ -18,10 +18,10 @@ E = TypeVar("E")
 AHEAD: Final = """
     SELECT count(*) FROM router_entities WHERE workspace = $1 AND kind = 'contact' AND state = 'waiting'
     AND queue = $2 AND id <> $3 AND
-    (($4 - promise_at)::numeric * $6, $8, $3::text) >
-    ($5::numeric * CASE WHEN $4 >= promise_at THEN target_us ELSE $7 END, waiting_since, id COLLATE "C")
+    (($4 - promise_at)::numeric * $6, $3::text) >
+    ($5::numeric * CASE WHEN $4 >= promise_at THEN target_us ELSE $7 END, id COLLATE "C")
 """
-"""Scores compared exactly, as the core does: by cross-multiplication; of equal ones the older comes first."""
+"""Scores compared exactly, as the core does: by cross-multiplication; of equal ones the lower id comes first."""
 USED_UNITS: Final = """
     SELECT coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
     WHERE workspace = $1 AND kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
@@ -136,7 +136,7 @@ class Reads:
     async def ahead(self, workspace: str, contact: Contact, now: int) -> int:
         """How many waiting contacts of the same queue come first in the main order."""
         late, unit = score_of(contact, now)
-        fields = workspace, contact.rules.queue, contact.id, now, late, unit, EARLY_UNIT, contact.waiting_since
+        fields = workspace, contact.rules.queue, contact.id, now, late, unit, EARLY_UNIT
         return int(await self._database.pool.fetchval(AHEAD, *fields))
 
     async def used_units(self, workspace: str, agents: Sequence[str]) -> dict[str, int]:

@@ -157,6 +157,7 @@ class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
     terms: dict[str, int]
     reach: int
     reason: str
+    policy_version: int = 0
 
 
 class ContactParked(ContactDecision, frozen=True, kw_only=True):

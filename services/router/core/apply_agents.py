@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from libs.common.events.routing import AgentPresenceChanged, AgentUpdated
 from services.router.core.apply_contacts import end_hold
 from services.router.core.desks import Desk
 from services.router.core.facts import LeasesRenewed
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
-from services.router.core.state import Agent
+from services.router.core.state import Agent, Contact
 
 
 def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
@@ -27,6 +29,9 @@ def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
     floor.configure(desk)
     if desk.peers is None:
         left(partition, floor, desk)
+    else:
+        ask_anew(partition, floor, floor.bounced.values())
+    ask_anew(partition, floor, floor.stranded())
     floor.feed(desk)
     partition.touch_agent(floor, desk)
     if floor.dead_ends:
@@ -59,7 +64,11 @@ def left(partition: Partition, floor: Floor, desk: Desk) -> None:
     for contact in list(floor.held.get(desk.agent.id, {}).values()):
         end_hold(floor, contact)
         partition.touch(floor, contact)
-    for contact in floor.bounced.values():
+    ask_anew(partition, floor, floor.bounced.values())
+
+
+def ask_anew(partition: Partition, floor: Floor, contacts: Iterable[Contact]) -> None:
+    for contact in contacts:
         floor.seek(contact)
         partition.touch(floor, contact)
 

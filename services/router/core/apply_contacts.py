@@ -25,6 +25,7 @@ from services.router.core.floor import NOBODY_ANSWERS, Floor, holder_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.state import TERMS, Closed, Contact, Rules, base_and_generation
+from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 # -- waiting ----------------------------------------------------------------------------------------------------
 
@@ -73,7 +74,8 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.agent_id = None
     contact.answered = False
     contact.parked_until = None
-    contact.bounces = contact.relaxed = 0
+    contact.bounces = 0
+    contact.relaxed = contact.relaxed if event.reason == "released" else 0
     contact.asked = contact.asked if event.reason == "released" else ()
     contact.waiting_since = event.waiting_since
     contact.visibility, contact.tier, contact.strikes = event.visibility, event.tier, event.strikes
@@ -118,6 +120,7 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
 def on_priority_changed(floor: Floor, contact: Contact, event: ContactPriorityChanged) -> None:
     contact.boost, contact.reach = event.boost, event.reach
     contact.terms = floor.share(terms_of(event.terms))
+    contact.policy_version = event.policy_version
     re_enter(floor, contact)
 
 
@@ -128,7 +131,7 @@ def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
     contact.visibility, contact.reach, contact.sentiment = event.visibility, event.reach, event.sentiment
     contact.language, contact.topics = event.language, floor.share(event.topics)
     contact.tier, contact.strikes = event.tier, event.strikes
-    contact.answered, contact.waiting_since = event.answered, event.waiting_since
+    contact.answered, contact.waiting_since, contact.wrote_at = event.answered, event.waiting_since, event.wrote_at
     if moved:
         re_enter(floor, contact)
 
@@ -225,7 +228,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.agent_id = event.agent_id
     contact.offer_agent = contact.offer_expires_at = None
     contact.asked, contact.bounces = (), 0
-    contact.answered = contact.medium != "async"
+    contact.answered = contact.medium == "voice"
     desk = floor.desks[event.agent_id]
     desk.stand_up()
     if contact.id not in desk.held:
@@ -250,7 +253,7 @@ def on_parked(partition: Partition, floor: Floor, contact: Contact, event: Conta
     contact.state = "parked"
     contact.to_place = False
     contact.parked_until = event.until
-    contact.answered = True
+    contact.answered = contact.answered or event.reason == ANSWERED_ELSEWHERE
     contact.last_agent_until = None
 
 

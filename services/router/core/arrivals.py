@@ -15,26 +15,18 @@ from libs.common.events.contacts import (
     ReachChanged,
     ResponseObserved,
 )
-from libs.common.events.routing import ContactPriorityChanged, ContactUnroutable
+from libs.common.events.routing import ContactPriorityChanged
 from libs.common.events.values import Medium, Requirement, Visibility
 from libs.common.promises import matches
-from services.router.core.choice import is_dead_end, missing
 from services.router.core.facts import ContactNoted
-from services.router.core.floor import EVERYONE, NO_AGENT, Floor
+from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import STRIKES_MAX
 from services.router.core.outcomes import Events
-from services.router.core.policy import (
-    Signals,
-    audience,
-    boost_of,
-    named,
-    promise_of,
-    signals_of,
-    terms_of,
-)
+from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of
 from services.router.core.requirements import PUBLIC
 from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
 from services.router.core.transitions import (
+    ANSWERED_ELSEWHERE,
     Reason,
     closed,
     customer_left,
@@ -79,17 +71,10 @@ def on_opened(floor: Floor, opened: ContactOpened, now: int) -> Events:
 
 
 def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Events:
-    """A new piece of work, with a flag when nobody could ever take it."""
+    """A new piece of work."""
     contact = new_contact(floor, message, now, contact_id, previous)
     reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
-    entry = queued(floor, now, contact, reason, last_agent=previous.agent)
-    if not is_dead_end(floor, contact):
-        return (entry,)
-    lacking = missing(floor, contact)
-    return (
-        entry,
-        ContactUnroutable(key=floor.key, at=now, contact_id=contact_id, reason=NO_AGENT, missing=lacking),
-    )
+    return (queued(floor, now, contact, reason, last_agent=previous.agent),)
 
 
 def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Contact:
@@ -113,8 +98,8 @@ def queue_for(floor: Floor, message: Message) -> Queue:
     if asked is not None and not asked.deleted:
         return asked
     traits = _traits(message, "")
-    everyone = Queue(id=EVERYONE)
-    return next((queue for queue in floor.queue_order if matches(queue.match, traits)), everyone)
+    matching = (queue for queue in floor.queue_order if matches(queue.match, traits))
+    return next(matching, None) or floor.queues.get(EVERYONE) or Queue(id=EVERYONE)
 
 
 def _traits(message: Message, queue: str) -> MessageTraits:
@@ -150,23 +135,34 @@ def current(floor: Floor, contact_id: str) -> Contact | None:
 
 
 def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
-    if added.author != "customer":
-        return ()  # Somebody joined in; the customer is owed no more than before.
     contact = current(floor, added.contact_id)
+    if added.author != "customer":
+        return () if contact is None else joined_in(floor, added, now, contact)
     if contact is None:
         return reopen(floor, added, now)
-    signals = signals_after(contact, added)
+    signals, wrote_at = signals_after(contact, added), min(added.occurred_at, now)
     match contact.state:
         case "parked":
-            since = min(added.occurred_at, now)
-            note = noted(floor, now, contact, signals, answered=False, since=since)
+            since = since_unanswered(contact, wrote_at)
+            note = noted(floor, now, contact, signals, answered=False, since=since, wrote_at=wrote_at)
             return (note, *resumed(floor, now, contact, "customer_wrote", since=since, signals=signals))
         case "wrap_up":
             return (*wrapped_up(floor, now, contact), *reopen(floor, added, now, contact))
         case "assigned":
-            return unanswered(floor, now, contact, signals, min(added.occurred_at, now))
+            return unanswered(floor, now, contact, signals, wrote_at)
         case "waiting" | "offered":
-            return rescored(floor, now, contact, signals, "customer_wrote")
+            return rescored(floor, now, contact, signals, "customer_wrote", wrote_at=wrote_at)
+
+
+def joined_in(floor: Floor, added: MessageAdded, now: int, contact: Contact) -> Events:
+    """Somebody else wrote: more people may see it, and the customer is owed no more than before."""
+    reach = max(contact.reach, audience(contact.visibility, added.reach))
+    return rescored(floor, now, contact, signals_of(contact)._replace(reach=reach), "reach_changed")
+
+
+def since_unanswered(contact: Contact, wrote_at: int) -> int:
+    """Since when the customer waits: after an answer a new wait begins, else the oldest message counts."""
+    return wrote_at if contact.answered else contact.waiting_since
 
 
 def reopen(floor: Floor, added: MessageAdded, now: int, ending: Contact | None = None) -> Events:
@@ -192,14 +188,15 @@ def _agent_of(earlier: Contact | Closed | None) -> str | None:
     return None if earlier is None else earlier.agent_id
 
 
-def unanswered(floor: Floor, now: int, contact: Contact, signals: Signals, occurred_at: int) -> Events:
-    """The customer wrote to an agent: after an answer, a new wait begins."""
-    since = occurred_at if contact.answered else contact.waiting_since
-    desk = floor.desks.get(contact.agent_id or "")
-    if contact.medium == "async" and (desk is None or desk.agent.status == "offline"):
-        return released(floor, now, contact, "agent_offline", signals, since)
-    answered = contact.answered and contact.medium != "async"
-    return (noted(floor, now, contact, signals, answered=answered, since=since),)
+def unanswered(floor: Floor, now: int, contact: Contact, signals: Signals, wrote_at: int) -> Events:
+    """The customer wrote to an agent. In a call that is no new wait: they are connected."""
+    since, desk = since_unanswered(contact, wrote_at), floor.desks.get(contact.agent_id or "")
+    if contact.medium == "voice":
+        return rescored(floor, now, contact, signals, "customer_wrote", wrote_at=wrote_at)
+    note = noted(floor, now, contact, signals, answered=False, since=since, wrote_at=wrote_at)
+    if desk is None or desk.agent.status == "offline":
+        return (note, *released(floor, now, contact, "agent_offline", signals, since))
+    return (note,)
 
 
 def signals_after(contact: Contact, message: Message) -> Signals:
@@ -238,28 +235,34 @@ def on_reach_changed(floor: Floor, changed: ReachChanged, now: int) -> Events:
 
 
 def rescored(
-    floor: Floor, now: int, contact: Contact, signals: Signals, reason: str, raised: int | None = None
-) -> Events:
+    floor: Floor, now: int, contact: Contact, signals: Signals, reason: str, *,
+    raised: int | None = None, wrote_at: int | None = None,
+) -> Events:  # fmt: skip
     """The contact's place by what is known of it now; nothing when that is what was known."""
-    terms = terms_of(floor.policy.weights, signals, contact.raised if raised is None else raised)
+    boost = boost_of(floor.policy.weights, signals, contact.raised if raised is None else raised)
     changes: Events = ()
-    if signals != signals_of(contact):
-        changes = (noted(floor, now, contact, signals, answered=contact.answered, since=contact.waiting_since),)
-    if terms == contact.terms and signals.reach == contact.reach:
+    if signals != signals_of(contact) or wrote_at is not None:
+        since = contact.waiting_since
+        note = noted(floor, now, contact, signals, answered=contact.answered, since=since, wrote_at=wrote_at)
+        changes = (note,)
+    if boost == (contact.boost, contact.terms) and signals.reach == contact.reach:
         return changes
     return (
         *changes,
         ContactPriorityChanged(
-            key=floor.key, at=now, contact_id=contact.id, boost=boost_of(terms), terms=named(terms),
-            reach=signals.reach, reason=reason,
+            key=floor.key, at=now, contact_id=contact.id, boost=boost.whole, terms=named(boost.terms),
+            reach=signals.reach, reason=reason, policy_version=floor.policy.version,
         ),
     )  # fmt: skip
 
 
-def noted(floor: Floor, now: int, contact: Contact, signals: Signals, *, answered: bool, since: int) -> ContactNoted:
+def noted(
+    floor: Floor, now: int, contact: Contact, signals: Signals, *, answered: bool, since: int,
+    wrote_at: int | None = None,
+) -> ContactNoted:  # fmt: skip
     return ContactNoted(
         key=floor.key, at=now, contact_id=contact.id, answered=answered, waiting_since=since,
-        **signals._asdict(),
+        wrote_at=contact.wrote_at if wrote_at is None else max(contact.wrote_at, wrote_at), **signals._asdict(),
     )  # fmt: skip
 
 
@@ -269,16 +272,22 @@ def noted(floor: Floor, now: int, contact: Contact, signals: Signals, *, answere
 def on_response(floor: Floor, response: ResponseObserved, now: int) -> Events:
     """Answered: a wait ends. What was answered elsewhere is parked until the customer writes."""
     contact = current(floor, response.contact_id)
-    if response.automatic or contact is None:
+    if response.automatic or contact is None or is_overtaken(contact, response):
         return ()
     match contact.state:
         case "waiting" | "offered" if contact.medium != "voice":
-            return parked(floor, now, contact, "answered_elsewhere")
-        case "assigned" if not contact.answered:
+            return parked(floor, now, contact, ANSWERED_ELSEWHERE)
+        case "assigned" | "parked" if not contact.answered:
             signals = signals_of(contact)
             return (noted(floor, now, contact, signals, answered=True, since=contact.waiting_since),)
         case _:
             return ()
+
+
+def is_overtaken(contact: Contact, response: ResponseObserved) -> bool:
+    """It was given before the customer wrote again, or came back: it answers nothing of that, and is learnt of late."""
+    came_back = contact.id != response.contact_id and response.occurred_at < contact.opened_at
+    return came_back or response.occurred_at < contact.wrote_at
 
 
 def on_customer_left(floor: Floor, left: CustomerLeft, now: int) -> Events:

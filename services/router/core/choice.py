@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from services.router.core.desks import Desk, Kind, Peers, Profile, can_ever_hold
+from services.router.core.desks import Desk, Kind, Peers, can_ever_hold
 from services.router.core.floor import Floor
 from services.router.core.limits import CALL_READY_HALF_POINTS, REGRET_HALF_POINTS_MIN, RUNNERS_UP_MAX
 from services.router.core.queues import Bucket, Need
@@ -43,7 +43,7 @@ def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
     kind = (contact.channel, contact.medium)
     asked = still_asked(floor, contact.asked)
     able = candidates(need, kind, asked)
-    again = bool(asked) and not able and everyone_was_asked(floor, need, asked)
+    again = bool(asked) and not able and everyone_was_asked(floor, need, kind, asked)
     if again:
         able = candidates(need, kind, NOBODY)
     if not able:
@@ -85,10 +85,19 @@ def _is_here(desk: Desk | None, shift: int) -> bool:
     return desk is not None and desk.peers is not None and desk.agent.shift == shift
 
 
-def everyone_was_asked(floor: Floor, need: Need, asked: frozenset[str]) -> bool:
-    """Whether every available agent who is able was asked in vain."""
-    able = sum(len(peers.members) for profile in need.profiles for peers in profile.peers.values())
-    return able == sum(floor.desks[agent].profile in need.profiles for agent in sorted(asked))
+def everyone_was_asked(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> bool:
+    """Whether every available agent who is able, and could hold it without other work, was asked in vain."""
+    able = sum(
+        len(peers.members)
+        for profile in need.profiles
+        for peers in profile.peers.values()
+        if can_ever_hold(peers.capacity, kind)
+    )
+    return able == sum(_is_able(floor.desks[agent], need, kind) for agent in sorted(asked))
+
+
+def _is_able(desk: Desk, need: Need, kind: Kind) -> bool:
+    return desk.profile in need.profiles and can_ever_hold(desk.agent.capacity, kind)
 
 
 def rank(floor: Floor, contact: Contact, able: list[Candidate], now: int) -> list[Candidate]:
@@ -140,8 +149,8 @@ def held(peers: Peers, contact: Contact) -> int:
 
 def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> dict[str, int]:
     """How many agents could not be chosen, by reason."""
-    roster = sum(len(profile.desks) for profile in floor.profiles.values())
-    able = sum(len(profile.desks) for profile in need.profiles)
+    roster = sum(len(profile) for profile in floor.profiles.values())
+    able = sum(len(profile) for profile in need.profiles)
     here = room = 0
     for profile in need.profiles:
         for peers in profile.peers.values():
@@ -159,11 +168,7 @@ def is_dead_end(floor: Floor, contact: Contact) -> bool:
     kind = (contact.channel, contact.medium)
     steps = [contact.rules.requirement, *(step.requirement for step in contact.rules.relax)]
     needs = (floor.need(contact.own, step) for step in steps)
-    return not any(_somebody(profile, kind) for need in needs for profile in need.profiles)
-
-
-def _somebody(profile: Profile, kind: Kind) -> bool:
-    return any(can_ever_hold(desk.agent.capacity, kind) for desk in profile.desks.values())
+    return not any(profile.can_ever_hold(kind) for need in needs for profile in need.profiles)
 
 
 def missing(floor: Floor, contact: Contact) -> tuple[str, ...]:

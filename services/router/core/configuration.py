@@ -133,7 +133,7 @@ def on_delete_agent(floor: Floor, delete: DeleteAgent, now: int) -> Events:
         return refused(delete, now, 404, "not_found")
     steps = list(offers_withdrawn(floor, desk, "agent_deleted", now))
     for contact in held_in_order(desk):
-        if contact.state == "assigned" and contact.answered and contact.medium != "async":
+        if contact.state == "assigned" and contact.medium == "voice":  # The call ends with who holds it.
             steps.append(closed(floor, now, contact, "agent_deleted"))
         elif contact.state == "assigned":
             steps += released(floor, now, contact, "agent_deleted")

@@ -52,13 +52,31 @@ class Profile:
 
     def __init__(self, skills: dict[str, int]) -> None:
         self.skills = skills
-        self.desks: dict[str, Desk] = {}
+        self.desks: dict[CapacityKey, dict[str, Desk]] = {}
+        """All of them, by their capacity; there are few different ones."""
         self.peers: dict[PeersKey, Peers] = {}
         """Groups of available agents only."""
         self.buckets: dict[Kind, dict[Bucket, None]] = {}
         """What they can serve; the order of the keys decides nothing."""
         self.versatility = 0
         self.takes_calls = False
+
+
+    def __len__(self) -> int:
+        return sum(len(desks) for desks in self.desks.values())
+
+    def join(self, desk: Desk) -> None:
+        self.desks.setdefault(desk.capacity, {})[desk.agent.id] = desk
+
+    def leave(self, desk: Desk) -> None:
+        desks = self.desks[desk.capacity]
+        del desks[desk.agent.id]
+        if not desks:
+            del self.desks[desk.capacity]
+
+    def can_ever_hold(self, kind: Kind) -> bool:
+        """Whether somebody of these, without any work, has room for one."""
+        return any(can_ever_hold(next(iter(desks.values())).agent.capacity, kind) for desks in self.desks.values())
 
 
 class Peers:

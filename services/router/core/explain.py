@@ -15,7 +15,7 @@ from services.router.core.choice import still_asked
 from services.router.core.desks import Desk, has_room
 from services.router.core.floor import Floor, holder_of
 from services.router.core.limits import AGEING_SHARE_PERCENT
-from services.router.core.policy import boost_of, named, signals_of, terms_of
+from services.router.core.policy import named
 from services.router.core.queues import Score, is_higher, score_of, thousandths
 from services.router.core.requirements import why_not
 from services.router.core.state import Contact, requirement_now
@@ -54,7 +54,6 @@ class Explanation:
 
 
 def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) -> Explanation:
-    terms = contact.terms or terms_of(floor.policy.weights, signals_of(contact), contact.raised)
     score = score_of(contact, now)
     return Explanation(
         contact_id=contact.id,
@@ -63,7 +62,7 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         promise_seconds=contact.target_seconds * (1_000 - contact.boost) / 1_000,
         target_seconds=contact.target_seconds,
         boost=contact.boost / 1_000,
-        terms={name: value / 1_000 for name, value in named(terms).items()},
+        terms={name: value / 1_000 for name, value in named(contact.terms).items()},
         policy_version=contact.policy_version,
         target=contact.target,
         requirement=requirement_now(contact),
@@ -72,7 +71,7 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         candidates=tuple(candidates(floor, contact)),
         ahead=count_ahead(floor, contact, score, now) if ahead is None else ahead,
         next_change_at=next_change_at(contact, now),
-        text=in_words(contact, boost_of(terms)),
+        text=in_words(contact),
     )
 
 
@@ -108,7 +107,7 @@ def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: 
 
 
 def count_ahead(floor: Floor, contact: Contact, score: Score, now: int) -> int:
-    """Who waits with a higher score, or as high and longer, for the same agents; 0 when it doesn't wait."""
+    """Who waits with a higher score, or as high and a lower id, for the same agents; 0 when it doesn't wait."""
     if contact.state != "waiting":
         return 0
     able = floor.need_of(contact).profiles
@@ -123,7 +122,7 @@ def _goes_before(one: Contact, contact: Contact, score: Score, now: int) -> bool
     other = score_of(one, now)
     if is_higher(other, score):
         return True
-    return not is_higher(score, other) and (one.waiting_since, one.id) < (contact.waiting_since, contact.id)
+    return not is_higher(score, other) and one.id < contact.id
 
 
 def next_change_at(contact: Contact, now: int) -> int | None:
@@ -138,13 +137,13 @@ def next_change_at(contact: Contact, now: int) -> int | None:
 # -- in words ---------------------------------------------------------------------------------------------------
 
 
-def in_words(contact: Contact, boost: int) -> str:
+def in_words(contact: Contact) -> str:
     """`promise moved from 15:00 to 12:30 because 40,000 can see it and it failed twice before`."""
     whole = minutes(contact.target_seconds)
     reasons = [reason for reason in _reasons(contact) if reason]
-    if not boost or not reasons:
+    if not contact.boost or not reasons:
         return f"promise of {whole}"
-    moved = minutes(contact.target_seconds * (1_000 - boost) // 1_000)
+    moved = minutes(contact.target_seconds * (1_000 - contact.boost) // 1_000)
     return f"promise moved from {whole} to {moved} because {' and '.join(reasons)}"
 
 

@@ -103,6 +103,7 @@ class ContactNoted(OfContact, frozen=True, kw_only=True):
     strikes: int
     answered: bool
     waiting_since: int
+    wrote_at: int
 
 
 class PrioritySet(OfContact, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from libs.common.events.values import Requirement
 from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
-from services.router.core.queues import Bucket, BucketKey, Need, NeedKey, top
+from services.router.core.queues import Bucket, BucketKey, Need, NeedKey, half_points, top
 from services.router.core.requirements import meets
 from services.router.core.state import (
     Agent,
@@ -61,6 +61,8 @@ class Floor:
         """Contacts for whom nobody has the skills, by id."""
         self.hungry: list[str] = []
         self.arrivals: list[tuple[int, str]] = []
+        self._live = 0
+        """Buckets with somebody in them."""
         self._seen: dict[tuple[Requirement | None, Requirement, bool], None] = {}
         self._shared: dict[object, object] = {}
 
@@ -83,14 +85,14 @@ class Floor:
         desk.capacity = capacity_key(desk.agent.capacity)
         if not desk.agent.deleted:
             desk.profile = self._profile(desk.agent)
-            desk.profile.desks[desk.agent.id] = desk
+            desk.profile.join(desk)
         desk.sit_down()
 
     def _leave_profile(self, desk: Desk) -> None:
         profile, desk.profile = desk.profile, None
         if profile is None:
             return
-        del profile.desks[desk.agent.id]
+        profile.leave(desk)
         if not profile.desks:
             self._drop_profile(profile)
 
@@ -165,7 +167,7 @@ class Floor:
 
     def _sweep(self) -> None:
         """Drop empty buckets once they are many; which ones there are decides nothing."""
-        if len(self.buckets) < BUCKETS_EMPTY_MAX or len(self.buckets) < 2 * self._live_buckets():
+        if len(self.buckets) < BUCKETS_EMPTY_MAX or len(self.buckets) < 2 * self._live:
             return
         self.buckets = {key: bucket for key, bucket in self.buckets.items() if bucket.live}
         self.needs = {(bucket.need.own, bucket.need.requirement): bucket.need for bucket in self.buckets.values()}
@@ -174,9 +176,6 @@ class Floor:
                 kind: {bucket: None for bucket in buckets if bucket.live}
                 for kind, buckets in profile.buckets.items()
             }
-
-    def _live_buckets(self) -> int:
-        return sum(1 for bucket in self.buckets.values() if bucket.live)
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
@@ -187,6 +186,7 @@ class Floor:
         else:
             bucket = self.places[contact.id] = self.bucket_of(contact)
             bucket.push(contact)
+            self._live += bucket.live == 1
         if contact.asked and contact.unroutable != NOBODY_ANSWERS:
             self.bounced[contact.id] = contact
         if contact.to_place:
@@ -211,11 +211,22 @@ class Floor:
         bucket = self.places.pop(contact.id, None)
         if bucket is not None:
             bucket.forget_one(self.contacts)
+            self._live -= bucket.live == 0
         elif contact.last_agent in self.held:
             kept = self.held[contact.last_agent]
             kept.pop(contact.id, None)
             if not kept:
                 del self.held[contact.last_agent]
+
+    def stranded(self) -> list[Contact]:
+        """Waiting contacts for whose present need nobody is on the roster, not flagged; the cost is theirs."""
+        buckets = [
+            bucket
+            for bucket in self.buckets.values()
+            if bucket.live and not any(profile.can_ever_hold(bucket.kind) for profile in bucket.need.profiles)
+        ]
+        waiting = (self.contacts[entry[1]] for bucket in buckets for entry in bucket.living(self.contacts))
+        return [contact for contact in waiting if contact.unroutable is None]
 
     def flag(self, contact: Contact, reason: str | None) -> None:
         """Set or end the flag that nobody can or will take it."""
@@ -283,8 +294,7 @@ class Floor:
         for bucket in self.buckets.values():
             entry = top(bucket.main, self.contacts) if bucket.live else None
             if entry is not None:
-                late, unit = bucket.score(entry, now)
-                scored.append(((4 * late + unit) // (2 * unit), bucket))
+                scored.append((half_points(bucket.score(entry, now)), bucket))
         scored.sort(key=lambda item: -item[0])
         return scored
 

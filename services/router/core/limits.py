@@ -35,9 +35,10 @@ SEEN_MAX: Final = 128
 """Requirements a pool remembers for the versatility of its agents."""
 
 # Offers and presence.
-DECLINES_KEPT: Final = 8
 OFFER_SECONDS_MAX: Final = 3_600
 OFFERS_MAX: Final = 50
+DECLINES_KEPT: Final = OFFERS_MAX
+"""A whole round of them."""
 WRAP_UP_SECONDS_MAX: Final = 3_600
 LEASE_SECONDS_MAX: Final = 31 * 86_400
 RELEASE_AFTER_SECONDS: Final = 60

@@ -33,6 +33,8 @@ def contact_state(contact: Contact, state: str | None = None, agent: str | None 
         "queue": contact.rules.queue,
         "agent": agent or contact.agent_id,
     }
+    if shown["state"] == "waiting":
+        shown["agent"] = None  # Whoever had it has it no longer.
     if shown["state"] == "offered":
         shown["offer_id"] = offer_id(contact)
         shown["agent"] = contact.offer_agent

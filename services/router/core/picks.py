@@ -4,7 +4,7 @@
    earliest a + T inside the channel. The pointer must be plain round robin: counters would break the bound on waiting.
 2. Express: a whole credit, and a public contact of reach ≥ 1,000 fits: the largest reach. The credit is spent only if
    that differs from the main pick.
-3. Main: the highest score; of equals the longer wait, then the lower id.
+3. Main: the highest score; of equals the lower id.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
         fronts += held_fronts(floor, desk, now)
     if not fronts:
         return None
-    main = highest(floor, fronts)[2]
+    main = highest(fronts)[2]
     agent = desk.agent
     ageing = min(AGEING_CREDIT_MAX, agent.ageing_credit + AGEING_CREDIT_A_PICK)
     express = min(EXPRESS_CREDIT_MAX, agent.express_credit + EXPRESS_CREDIT_A_PICK)
@@ -98,7 +98,7 @@ def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
     asked = still_asked(floor, bucket.asked)
     if desk.agent.id not in asked:
         return True
-    if bucket.final or not everyone_was_asked(floor, bucket.need, asked):
+    if bucket.final or not everyone_was_asked(floor, bucket.need, bucket.kind, asked):
         return False
     return not any(
         peers.has_room(bucket.kind) and (peers is not desk.peers or len(peers.members) > 1)
@@ -125,20 +125,15 @@ def held_fronts(floor: Floor, desk: Desk, now: int) -> Iterator[Front]:
             yield (*score_of(contact, now), contact.id)
 
 
-def highest(floor: Floor, fronts: list[Front]) -> Front:
+def highest(fronts: list[Front]) -> Front:
     best = fronts[0]
     best_late, best_unit, _ = best
     for front in fronts:
         left, right = front[0] * best_unit, best_late * front[1]
-        if left > right or (left == right and _goes_before(floor, front[2], best[2])):
+        if left > right or (left == right and front[2] < best[2]):
             best = front
             best_late, best_unit, _ = best
     return best
-
-
-def _goes_before(floor: Floor, one: str, other: str) -> bool:
-    first, second = floor.contacts[one], floor.contacts[other]
-    return (first.waiting_since, first.id) < (second.waiting_since, second.id)
 
 
 def oldest(floor: Floor, buckets: list[Bucket], agent: Agent, now: int) -> tuple[str, str] | None:

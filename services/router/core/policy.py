@@ -2,9 +2,9 @@
 
     boost = min(0.25, reach + sentiment + tier + strikes + raised)
 
-Each part is a weight in thousandths times a share, rounded once, here; what follows is integer arithmetic. Weights
-belong to the pool. A target's seconds come from the tightest matching `first_response` target, or from what is
-assumed for the medium.
+Each part is a weight in thousandths times a share. The sum is rounded once, here, and what follows is integer
+arithmetic; the parts are rounded to be shown. Weights belong to the pool. A target's seconds come from the tightest
+matching `first_response` target, or from what is assumed for the medium.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ class Signals(NamedTuple):
     strikes: int
 
 
+class Boost(NamedTuple):
+    """In thousandths of the target: the whole, and its parts in the order of `TERMS`."""
+
+    whole: int
+    terms: tuple[int, ...]
+
+
 class Kept(NamedTuple):
     """The promise that a contact is measured by."""
 
@@ -61,21 +68,21 @@ def signals_of(contact: Contact) -> Signals:
     )  # fmt: skip
 
 
-def terms_of(weights: Mapping[str, int], signals: Signals, raised: int) -> tuple[int, ...]:
-    """The parts of the boost in thousandths, in the order of `TERMS`."""
+def boost_of(weights: Mapping[str, int], signals: Signals, raised: int) -> Boost:
     decades = min(1.0, log10(signals.reach) / REACH_DECADES_MAX)
     strikes = min(STRIKES_MAX, max(0, signals.strikes))
-    return (
-        round(weights["reach"] * decades),
-        round(weights["sentiment"] * min(1.0, max(0.0, -signals.sentiment))),
-        weights["tier"] * TIER_HALVES[signals.tier] // 2,
-        (2 * weights["strikes"] * strikes + STRIKES_MAX) // (2 * STRIKES_MAX),
+    parts = (
+        weights["reach"] * decades,
+        weights["sentiment"] * min(1.0, max(0.0, -signals.sentiment)),
+        weights["tier"] * TIER_HALVES[signals.tier] / 2,
+        weights["strikes"] * strikes / STRIKES_MAX,
         raised,
     )
+    return Boost(min(BOOST_MAX, _rounded(sum(parts))), tuple(_rounded(part) for part in parts))
 
 
-def boost_of(terms: tuple[int, ...]) -> int:
-    return min(BOOST_MAX, sum(terms))
+def _rounded(thousandths: float) -> int:
+    return int(thousandths + 0.5)
 
 
 def named(terms: tuple[int, ...]) -> dict[str, int]:

@@ -39,7 +39,9 @@ def on_set_presence(floor: Floor, wish: SetPresence, now: int) -> Events:
 
 
 def _release_at(desk: Desk, now: int) -> int | None:
-    """Who goes offline has a moment to come back; nothing to release needs no moment."""
+    """Who goes offline has a moment to come back, and no other by going again; nothing to release needs no moment."""
+    if desk.agent.status == "offline":
+        return desk.agent.release_at
     return now + RELEASE_AFTER_SECONDS * SECOND if desk.held else None
 
 

@@ -71,6 +71,10 @@ class Bucket:
                 heap[:] = [entry for entry in heap if _alive(entry, contacts)]
                 heapify(heap)
 
+    def living(self, contacts: Mapping[str, Contact]) -> list[Entry]:
+        """An entry for everybody in it, in no order that decides."""
+        return [entry for entry in self.main if _alive(entry, contacts)]
+
     def score(self, entry: Entry, now: int) -> Score:
         """Of an entry of `main`."""
         late = now - entry[0] - self.target

@@ -10,10 +10,10 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from libs.common.events.routing import ContactUnroutable
-from services.router.core.choice import choose, is_dead_end
+from services.router.core.choice import choose, is_dead_end, missing
 from services.router.core.desks import Desk
 from services.router.core.facts import AgentFilled, ContactPlaced, DeadEndsChecked
-from services.router.core.floor import Floor
+from services.router.core.floor import NO_AGENT, Floor
 from services.router.core.limits import DEAD_ENDS_A_LOOK
 from services.router.core.offers import of_choice, offered
 from services.router.core.outcomes import Events
@@ -44,11 +44,16 @@ def fill(floor: Floor, desk: Desk, now: int) -> Events:
 
 
 def place(floor: Floor, contact: Contact, now: int) -> Events:
-    """The contact goes to the best agent with room; without one it waits to be picked."""
+    """The contact goes to the best agent with room; without one it waits to be picked, or is a dead end."""
     choice = choose(floor, contact, now)
-    if choice is None:
-        return (ContactPlaced(key=floor.key, at=now, contact_id=contact.id),)
-    return of_choice(floor, contact, choice, now)
+    if choice is not None:
+        return of_choice(floor, contact, choice, now)
+    placed = ContactPlaced(key=floor.key, at=now, contact_id=contact.id)
+    if contact.unroutable is not None or not is_dead_end(floor, contact):
+        return (placed,)
+    lacking = missing(floor, contact)
+    flag = ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=NO_AGENT, missing=lacking)
+    return (placed, flag)
 
 
 def look_again(floor: Floor, now: int) -> Events:

@@ -144,7 +144,9 @@ class Contact:
     policy_version: int = 0
     relaxed: int = 0
     answered: bool = False
-    """Nothing of the customer's is unanswered; a call or a chat is, from its assignment on."""
+    """Nothing of the customer's is unanswered; a call is answered by being connected."""
+    wrote_at: int = 0
+    """When the customer last wrote again; 0 for never since it opened."""
     to_place: bool = False
     """Nobody has been sought for it yet: the next `Settle` does."""
     offers_made: int = 0

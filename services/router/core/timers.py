@@ -1,7 +1,8 @@
 """When something falls due by itself, and what it is called then. A timer is derived from its entity, never stored.
 
 The heap holds (due, id, kind, floor's key). An entry is stale when its entity's next due time is another by now; stale
-entries are dropped and don't count. An entity has one entry that counts at a time.
+entries are dropped and don't count. An entity has one entry that counts at a time. An agent's lease is renewed all the
+time: an entry that comes too early for its agent makes room for the next one only when its own time has come.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ AGENT: Final = "agent"
 CONTACT: Final = "contact"
 CLOSED: Final = "closed"
 Timer = tuple[int, str, str, str]
+NEVER: Final = 2**63
 
 
 class Timers:
     def __init__(self, floors: dict[str, Floor]) -> None:
         self._floors = floors
         self._heap: list[Timer] = []
+        self._agents: dict[tuple[str, str], int] = {}
+        """(Floor's key, agent) → the due time of the agent's first entry in the heap."""
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def of_contact(self, floor: Floor, contact: Contact) -> None:
         """Keep the contact's timer in step with it."""
@@ -33,8 +40,9 @@ class Timers:
         contact.timer = due
 
     def of_agent(self, floor: Floor, agent: Agent) -> None:
-        due = agent_due(agent)
-        if due:
+        due, place = agent_due(agent), (floor.key, agent.id)
+        if due and due < self._agents.get(place, NEVER):
+            self._agents[place] = due
             heappush(self._heap, (due, agent.id, AGENT, floor.key))
 
     def of_closed(self, floor: Floor, closed: Closed) -> None:
@@ -44,18 +52,29 @@ class Timers:
         while self._heap:
             if self._event(self._heap[0]) is not None:
                 return self._heap[0][0]
-            heappop(self._heap)
+            self._pop()
         return None
 
     def pop(self, until: int) -> Event | None:
         due = self.next_due()
         if due is None or due > until:
             return None
-        timer = heappop(self._heap)
-        event = self._event(timer)
+        event = self._event(self._heap[0])
+        timer = self._pop()
         if timer[2] == CONTACT:
             self._floors[timer[3]].contacts[timer[1]].timer = 0
         return event
+
+    def _pop(self) -> Timer:
+        """Take the first entry; an agent whose time is later by now gets one for that."""
+        timer = heappop(self._heap)
+        due, subject, kind, key = timer
+        if kind == AGENT and self._agents.get((key, subject)) == due:
+            del self._agents[key, subject]
+            desk = self._floors[key].desks.get(subject)
+            if desk is not None and agent_due(desk.agent) > due:
+                self.of_agent(self._floors[key], desk.agent)
+        return timer
 
     def _event(self, timer: Timer) -> Event | None:
         """What a timer stands for; None when it is stale."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from libs.common.events import SECOND
 from libs.common.events.routing import (
@@ -21,9 +21,10 @@ from libs.common.events.routing import (
 from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
-from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of, terms_of
+from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
 from services.router.core.state import Contact, offer_id
 
+ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 Reason = Literal["opened", "reopened", "resumed", "released", "transferred"]
 
 
@@ -34,11 +35,11 @@ def queued(
     """The contact waits from now on, by the rules and the promise that are pinned to it."""
     signals = signals or signals_of(contact)
     since = contact.waiting_since if since is None else since
-    terms = terms_of(floor.policy.weights, signals, contact.raised)
+    boost = boost_of(floor.policy.weights, signals, contact.raised)
     queue = floor.queues.get(contact.rules.queue)
     kept = Kept(contact.target, contact.target_version, contact.target_seconds)
     most_seconds = queue.last_agent_seconds if queue is not None else 45
-    until = last_agent_until(floor, last_agent, since, boost_of(terms), kept, most_seconds, now)
+    until = last_agent_until(floor, last_agent, since, boost.whole, kept, most_seconds, now)
     rules = contact.rules
     return ContactQueued(
         key=floor.key, at=now, contact_id=contact.id, reason=reason, queue=rules.queue,
@@ -50,8 +51,8 @@ def queued(
         reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,
         attributes=contact.attributes, requirement=rules.requirement, own_requirement=contact.own,
         relax=rules.relax, offer_seconds=rules.offer_seconds, offers_max=rules.offers_max,
-        wrap_up_seconds=rules.wrap_up_seconds, raised=contact.raised, boost=boost_of(terms),
-        terms=named(terms), target=kept.target, target_version=kept.version, target_seconds=kept.seconds,
+        wrap_up_seconds=rules.wrap_up_seconds, raised=contact.raised, boost=boost.whole,
+        terms=named(boost.terms), target=kept.target, target_version=kept.version, target_seconds=kept.seconds,
         policy_version=floor.policy.version,
     )  # fmt: skip
 

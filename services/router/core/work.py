@@ -15,7 +15,7 @@ from libs.common.events.commands import (
 )
 from libs.common.events.escalations import EscalationRaised
 from libs.common.events.routing import ContactRelaxed
-from services.router.core.arrivals import rescored
+from services.router.core.arrivals import rescored, since_unanswered
 from services.router.core.facts import ParkEnded, PrioritySet, RelaxDue, WrapUpDue
 from services.router.core.floor import Floor
 from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION
@@ -117,7 +117,7 @@ def on_resume(floor: Floor, resume: ResumeContact, now: int) -> Events:
         return conflict(resume, contact, now)
     if contact.state != "parked":
         return (done(resume, now, contact_state(contact)),)
-    steps = resumed(floor, now, contact, "asked_for", since=now)
+    steps = resumed(floor, now, contact, "asked_for", since=since_unanswered(contact, now))
     return (*steps, done(resume, now, contact_state(contact, _after_resuming(steps))))
 
 
@@ -129,7 +129,7 @@ def on_park_ended(floor: Floor, ended: ParkEnded, now: int) -> Events:
     contact = floor.contacts.get(ended.contact_id)
     if contact is None or contact.state != "parked":
         return ()
-    return resumed(floor, now, contact, "park_ended", since=now)
+    return resumed(floor, now, contact, "park_ended", since=since_unanswered(contact, now))
 
 
 def on_release(floor: Floor, release: ReleaseContact, now: int) -> Events:
@@ -158,7 +158,7 @@ def on_set_priority(floor: Floor, priority: SetPriority, now: int) -> Events:
 
 def raise_to(floor: Floor, contact: Contact, raised: int, now: int, reason: str, *, manual: bool) -> Events:
     setting = PrioritySet(key=floor.key, at=now, contact_id=contact.id, raised=raised, manual=manual)
-    return (setting, *rescored(floor, now, contact, signals_of(contact), reason, raised))
+    return (setting, *rescored(floor, now, contact, signals_of(contact), reason, raised=raised))
 
 
 # -- wrap-up ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from libs.common.events.commands import ParkContact
+from libs.common.events import SECOND
+from libs.common.events.commands import DeleteAgent, ParkContact, ResumeContact
 from libs.common.events.contacts import ContactEnriched, ReachChanged
 from libs.common.events.routing import ContactQueued
 from libs.common.events.values import Match, Reach, Requirement
@@ -116,6 +117,27 @@ def test_a_dead_end_is_found_at_entry() -> None:
     ]
 
 
+@pytest.mark.parametrize(("rule", "events"), [
+    ("whoever could is deleted while they hold it",
+     [accept(FIRST, "ann"), make(DeleteAgent, agent_id="ann")]),
+    ("whoever could loses the skill while it waits",
+     [presence("ann", "away"), *agent("ann")[:1]]),
+    ("the customer writes again after an answer elsewhere",
+     [response(), make(DeleteAgent, agent_id="ann"), added()]),
+])  # fmt: skip
+def test_a_dead_end_is_found_later_too(rule: str, events: list[Any]) -> None:
+    pool = PoolDriver(agent("ann", "billing"))
+    pool.receive(opened("con_1", "billing"), *events)
+    flag = pool.events("contact.unroutable")[-1]
+    assert (flag.unroutable, flag.reason, flag.missing) == (True, "no_agent", ("billing",)), rule
+
+
+def test_a_configured_default_queue_takes_what_no_other_matches() -> None:
+    pool = PoolDriver(queue(match=Match(channel="chat"), offer_seconds=99))
+    pool.receive(opened(channel="email"))
+    assert queued(pool).offer_seconds == 99
+
+
 def test_a_dead_end_ends_when_somebody_able_appears() -> None:
     pool = PoolDriver(agent("ann"))
     pool.receive(opened("con_1", "tax"), opened("con_2", "tax", "vip"), agent("bob", "tax")[0])
@@ -201,7 +223,13 @@ def test_answered_and_moved_to_private_nobody_else_sees_it() -> None:
     assert (pool.contact().reach, pool.contact().visibility) == (1, "private")
 
 
-def test_a_bystander_changes_nothing() -> None:
+def test_a_bystander_brings_those_who_follow_them() -> None:
+    pool = PoolDriver()
+    pool.receive(opened(channel="x", reach=10), added(channel="x", reach=1_000_000, author="bystander"))
+    assert (pool.contact().reach, pool.contact().boost) == (1_000_000, 130)
+
+
+def test_a_bystander_changes_nothing_else() -> None:
     pool = with_ann(response(), close("con_1", "ann"))
     before = len(pool.emitted)
     pool.receive(added(author="bystander"))
@@ -230,6 +258,44 @@ def test_answered_elsewhere_it_is_parked_until_the_customer_writes() -> None:
     assert queued(pool).waiting_since == pool.now
 
 
+@pytest.mark.parametrize(("rule", "before", "late", "state"), [
+    ("the customer has written since",    [added(occurred_at=START + 50 * SECOND)],            40, "offered"),
+    ("it came back since",                [close(), added(occurred_at=START + 50 * SECOND)],   40, "offered"),
+    ("what was written before it opened", [],                                                 -40, "parked"),
+    ("in order",                          [added(occurred_at=START + 50 * SECOND)],            60, "parked"),
+])  # fmt: skip
+def test_a_response_that_is_learnt_of_late(rule: str, before: list[Any], late: int, state: str) -> None:
+    """It answers what was there when it was given."""
+    pool = PoolDriver(agent("ann"))
+    pool.advance(100)
+    pool.receive(opened(), *before, response(occurred_at=START + late * SECOND))
+    [contact] = pool.floor.contacts.values()
+    assert contact.state == state, rule
+
+
+def test_an_answer_that_was_overtaken_leaves_its_agent_owing_one() -> None:
+    pool = with_ann()
+    pool.advance(100)
+    pool.receive(added(occurred_at=START + 50 * SECOND), response(occurred_at=START + 40 * SECOND))
+    assert not pool.contact().answered
+    pool.receive(response(occurred_at=START + 60 * SECOND))
+    assert pool.contact().answered
+
+
+def test_parked_by_hand_it_keeps_its_age() -> None:
+    pool = with_ann(make(ParkContact, contact_id="con_1", reason="awaiting_parts"))
+    pool.advance(3_600)
+    pool.receive(make(ResumeContact, contact_id="con_1"))
+    assert (pool.contact().state, pool.contact().waiting_since) == ("assigned", START)
+
+
+def test_parked_after_an_answer_a_new_wait_begins() -> None:
+    pool = with_ann(response(), make(ParkContact, contact_id="con_1", reason="awaiting_customer"))
+    pool.advance(3_600)
+    pool.receive(added(occurred_at=pool.now))
+    assert pool.contact().waiting_since == pool.now
+
+
 def test_an_automatic_reply_answers_nothing() -> None:
     pool = PoolDriver(agent("ann")[:1])
     pool.receive(opened(), response(automatic=True))
@@ -238,7 +304,9 @@ def test_an_automatic_reply_answers_nothing() -> None:
 
 @pytest.mark.parametrize(("rule", "channel", "before", "types"), [
     ("unserved: abandoned",         "voice", [],                          ["offer.withdrawn", "contact.abandoned"]),
-    ("in conversation: closed",     "chat",  [accept(FIRST, "ann")],      ["contact.closed"]),
+    ("in conversation: closed",     "voice", [accept(FIRST, "ann")],      ["contact.closed"]),
+    ("greeted: closed",             "chat",  [accept(FIRST, "ann"), response()], ["contact.closed"]),
+    ("taken and not greeted: abandoned", "chat", [accept(FIRST, "ann")],  ["contact.abandoned"]),
     ("unanswered letter: abandoned", "email", [accept(FIRST, "ann")],     ["contact.abandoned"]),
     ("answered elsewhere: closed",  "email", [response()],                ["contact.closed"]),
 ])  # fmt: skip

@@ -37,7 +37,7 @@ def test_the_score_in_its_terms() -> None:
 def test_it_says_so_in_words() -> None:
     pool = PoolDriver()
     pool.receive(opened(channel="x", reach=40_000, strikes=2), opened("con_2"))
-    text = "promise moved from 15:00 to 12:29 because 40,000 can see it and it failed twice before"
+    text = "promise moved from 15:00 to 12:30 because 40,000 can see it and it failed twice before"
     assert explained(pool).text == text
     assert explained(pool, "con_2").text == "promise of 240:00"
 

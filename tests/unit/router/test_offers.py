@@ -111,6 +111,26 @@ def test_when_the_one_to_be_asked_leaves_the_asking_begins_anew() -> None:
     assert (pool.contact().offer_agent, pool.contact().offers_made) == ("ann", 2)
 
 
+def test_who_could_never_hold_it_need_not_be_asked() -> None:
+    """Carl has the skills and takes no calls: he isn't the somebody else whom a decliner waits for."""
+    pool = PoolDriver(agent("ann"), agent("carl", max={"voice": 0}))
+    pool.receive(opened(channel="voice"), decline("con_1.offer.1", "ann"))
+    assert pool.offers() == [("con_1", "ann"), ("con_1", "ann")]
+
+
+def test_when_the_one_to_be_asked_loses_the_skill_the_asking_begins_anew() -> None:
+    pool = PoolDriver(agent("ann", "tax", units=20), [presence("ann", "away")], agent("bob", "tax", units=20))
+    pool.receive(opened("con_0"), accept("con_0.offer.1"), presence("ann"))
+    pool.receive(opened("con_1", "tax"), decline(FIRST, "ann"), *agent("bob", units=20)[:1])
+    assert (pool.contact().offer_agent, pool.contact().offers_made) == ("ann", 2)
+
+
+def test_every_decline_of_a_round_may_be_repeated() -> None:
+    pool = PoolDriver(queue(offers_max=50), agent("ann"))
+    pool.receive(opened(), *(decline(f"con_1.offer.{n}", "ann") for n in range(1, 13)))
+    assert pool.run(decline("con_1.offer.1", "ann")).status == 200
+
+
 def test_the_last_decliner_does_not_pick_it_at_once() -> None:
     pool = asked(ANN, BOB)
     pool.receive(decline(FIRST, "ann"), decline("con_1.offer.2", "bob"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from libs.common.events.commands import DeleteAgent, PutAgent, RenewLeases
-from tests.simulation.router.builders import accept, agent, close, make, opened, presence, queue, response
+from tests.simulation.router.builders import accept, added, agent, close, make, opened, presence, queue, response
 from tests.simulation.router.driver import PoolDriver
 
 
@@ -90,11 +90,47 @@ def test_who_comes_back_in_time_keeps_the_work() -> None:
     assert pool.contact().agent_id == "ann"
 
 
-@pytest.mark.parametrize("channel", ["voice", "chat"])
-def test_a_conversation_counts_as_answered(channel: str) -> None:
+@pytest.mark.parametrize(("rule", "channel", "before", "state"), [
+    ("who is connected in a call was answered",    "voice", [],           "assigned"),
+    ("who was greeted in a chat was answered",     "chat",  [response()], "assigned"),
+    ("being taken is no answer to who chats",      "chat",  [],           "waiting"),
+])  # fmt: skip
+def test_whose_work_stays_with_who_vanished(rule: str, channel: str, before: list[Any], state: str) -> None:
     pool = at_work(channel)
+    pool.receive(*before)
     pool.advance(600)
-    assert pool.contact().state == "assigned"
+    assert pool.contact().state == state, rule
+
+
+def test_who_writes_in_a_chat_to_who_vanished_is_given_to_somebody_else() -> None:
+    pool = at_work("chat", agent("bob")[:1])
+    pool.receive(response())
+    pool.advance(600)
+    pool.receive(presence("bob"), added(channel="chat", occurred_at=pool.now))
+    assert pool.offers()[-1] == ("con_1", "bob")
+
+
+def test_going_offline_again_wins_no_time() -> None:
+    pool = at_work()
+    for reason in ("lunch", "network", "lunch"):
+        pool.receive(presence("ann", "offline", reason=reason))
+        pool.advance(25)
+    assert pool.contact().state == "waiting"
+
+
+def test_a_chat_goes_on_when_its_agent_is_deleted_and_a_call_ends() -> None:
+    for channel, left in (("chat", ["con_1"]), ("voice", [])):
+        pool = at_work(channel)
+        pool.receive(response(), make(DeleteAgent, agent_id="ann"))
+        assert list(pool.floor.contacts) == left
+
+
+def test_heartbeats_leave_nothing_behind() -> None:
+    pool = PoolDriver(agent("ann"))
+    for _ in range(500):
+        pool.advance(1)
+        pool.receive(make(RenewLeases, leases={"ann": 86_400}))
+    assert len(pool.state.timers) == 1
 
 
 def test_an_answered_letter_stays() -> None:

@@ -10,6 +10,7 @@ from libs.common.events.commands import (
     AbandonContact,
     CompleteWrapUp,
     ParkContact,
+    PutPolicy,
     ReleaseContact,
     ResumeContact,
     SetPriority,
@@ -85,6 +86,24 @@ def test_a_released_contact_goes_to_somebody_else_with_its_age() -> None:
     pool.receive(ask(ReleaseContact, "ann"))
     queued = pool.events("contact.queued")[-1]
     assert (queued.reason, queued.waiting_since, pool.contact().offer_agent) == ("released", START, "bob")
+
+
+def test_what_is_released_says_that_nobody_has_it() -> None:
+    pool = pool_after(ACCEPT)
+    assert pool.run(ask(ReleaseContact, "ann")).state["agent"] is None
+
+
+def test_relaxed_once_it_stays_so_when_it_is_taken_away() -> None:
+    rules = queue(requirement=need("tax"), relax=(relax(600),))
+    pool = PoolDriver(rules, agent("ann"), agent("bob"))
+    pool.receive(opened(), escalation(do="relax_skills"), ACCEPT, escalation(do="reassign"))
+    assert (pool.contact().relaxed, pool.contact().offer_agent) == (1, "bob")
+
+
+def test_a_new_score_names_the_policy_that_gave_it() -> None:
+    pool = pool_after(make(PutPolicy, weights={"reach": 10, "sentiment": 50, "tier": 50, "strikes": 100}))
+    pool.receive(escalation())
+    assert pool.events("contact.priority_changed")[-1].policy_version == pool.contact().policy_version == 1
 
 
 def test_a_parked_contact_leaves_room() -> None:
