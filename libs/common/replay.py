@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +28,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Missing(Exception):
-    """An input that the journal names is no longer on the log: the replay must begin later."""
+    """What the replay needs is no longer on the log: it must begin later."""
 
 
 class _Cursor:
@@ -40,16 +40,19 @@ class _Cursor:
         self._reader: Any = None
 
     async def take(self, start: int, end: int) -> list[Record]:
-        """The records with start ≤ position < end. Raises Missing when they are gone."""
+        """The records with start ≤ position < end; both ends are those of records. Raises Missing when some are
+        gone: the log is cut from its beginning."""
         if self._reader is None:
             self._reader = await self._log.reader({self._place: start})
-        while not self._waiting or self._waiting[-1].position < end - 1:
+        while self._reader.next_positions()[self._place] < end:
             records = await self._reader.read(max_records=READ_MAX, wait_seconds=READ_WAIT_SECONDS)
-            if not records:
-                raise Missing(f"{self._place[0]} partition {self._place[1]}, positions {start} to {end - 1}")
+            if not records and (await self._log.ends([self._place]))[self._place] < end:
+                break
             self._waiting.extend(records)
         taken = [record for record in self._waiting if start <= record.position < end]
         self._waiting = [record for record in self._waiting if record.position >= end]
+        if not taken or taken[0].position != start or taken[-1].position != end - 1:
+            raise Missing(f"{self._place[0]} partition {self._place[1]}, positions {start} to {end - 1}")
         return taken
 
     async def close(self) -> None:
@@ -62,15 +65,17 @@ async def replay(
 ) -> AsyncIterator[Replayed]:
     """Decide again every commit after the snapshot `entities` (none: from the beginning), up to time `until`.
 
-    Raises Missing when the log no longer holds what the journal names.
+    Raises Missing when the log no longer holds the commit that comes first, or what its journal names.
     """
     machine: Machine[Any] = Machine(core, partition)
     machine.load(entities)
     inputs: dict[str, _Cursor] = {topic: _Cursor(log, topic, partition) for topic in core.inputs}
     try:
-        async for entry in _journal(log, core.service, partition, after=machine.positions.batch):
+        async for entry in journal(log, core.service, partition, after=machine.positions.batch):
             if until is not None and entry.at > until:
                 return
+            if entry.batch != machine.positions.batch + 1:
+                raise Missing(f"{core.service} partition {partition}, commit {machine.positions.batch + 1}")
             yield await _again(machine, entry, inputs)
     finally:
         for cursor in inputs.values():
@@ -96,7 +101,7 @@ async def _take_step(machine: Machine[Any], step: Step, inputs: dict[str, _Curso
         machine.feed(record)
 
 
-async def _journal(log: Log, service: str, partition: int, *, after: int) -> AsyncIterator[JournalEntry]:
+async def journal(log: Log, service: str, partition: int, *, after: int) -> AsyncGenerator[JournalEntry, None]:
     """The journal's entries of the batches after `after`, up to its end as it was at the start."""
     place = (f"omniroute.{service}.journal", partition)
     end = (await log.ends([place]))[place]

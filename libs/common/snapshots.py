@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -43,10 +43,17 @@ class Snapshots:
 
     async def before(self, service: str, partition: int, at: int) -> Snapshot | None:
         """The latest that was decided before `at` (microseconds); None: begin with nothing."""
-        row = await self._pool.fetchrow(BEFORE, service, partition, at)
-        if row is None:
-            return None
-        return Snapshot(batch=row["batch"], at=row["at"], entities=_PAIRS.decode(zlib.decompress(row["entities"])))
+        return _snapshot(await self._pool.fetchrow(BEFORE, service, partition, at))
+
+    async def first(self, service: str, partition: int, batch: int) -> Snapshot | None:
+        """The earliest of this commit or a later one."""
+        return _snapshot(await self._pool.fetchrow(FIRST, service, partition, batch))
+
+
+def _snapshot(row: Any) -> Snapshot | None:
+    if row is None:
+        return None
+    return Snapshot(batch=row["batch"], at=row["at"], entities=_PAIRS.decode(zlib.decompress(row["entities"])))
 
 
 SAVE: Final = """
@@ -57,4 +64,8 @@ FORGET: Final = "DELETE FROM log_snapshots WHERE service = $1 AND partition = $2
 BEFORE: Final = """
     SELECT batch, at, entities FROM log_snapshots WHERE service = $1 AND partition = $2 AND at < $3
     ORDER BY batch DESC LIMIT 1
+"""
+FIRST: Final = """
+    SELECT batch, at, entities FROM log_snapshots WHERE service = $1 AND partition = $2 AND batch >= $3
+    ORDER BY batch LIMIT 1
 """

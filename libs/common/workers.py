@@ -15,7 +15,7 @@ from libs.common.core import Core
 from libs.common.log import Group, Log, LogError
 from libs.common.snapshots import Snapshots
 from libs.common.telemetry import dead_letters_total
-from libs.common.worker import Worker
+from libs.common.worker import Worker, log_commit_seconds
 
 WATCH_SECONDS: Final = 1.0
 MEASURE_SECONDS: Final = 5.0
@@ -86,6 +86,8 @@ class Workers:
             await asyncio.sleep(MEASURE_SECONDS)
 
     async def _measure(self) -> None:
+        restored = [worker for worker in self.workers.values() if worker.machine is not None]
+        log_partitions_owned.labels(self.service).set(len(restored))  # First: it is true without the log too.
         places = [(topic, partition) for partition in self.workers for topic in self.inputs]
         ends = await self._log.ends(places) if places else {}
         behind: Counter[str] = Counter()
@@ -93,12 +95,11 @@ class Workers:
             behind.update(worker.behind(ends))
         for topic in self.inputs:
             log_lag_records.labels(self.service, topic).set(behind[topic])
-        restored = [worker for worker in self.workers.values() if worker.machine is not None]
-        log_partitions_owned.labels(self.service).set(len(restored))
 
     async def __aenter__(self) -> Workers:
         core = self._core()
         dead_letters_total.labels(core.service, "undecided")  # So that the first one is an increase.
+        log_commit_seconds.labels(core.service)  # And so that none at all is seen to be none.
         self._group = await self._log.join(
             core.service, core.inputs, assigned=self._assigned, revoked=self._revoked
         )

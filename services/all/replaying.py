@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from libs.common.core import Core
 from libs.common.events.codec import rfc3339
 from libs.common.log import Log
-from libs.common.replay import Missing, replay
+from libs.common.replay import READ_MAX, READ_WAIT_SECONDS, Missing, journal, replay
 from libs.common.settings import Settings
 from libs.common.snapshots import Snapshots
 from services.all.foundation import Foundation, founded
@@ -64,18 +65,40 @@ async def take_snapshots(settings: Settings) -> int:
 
 
 async def _state(log: Log, service: str, partition: int) -> list[tuple[str, bytes]]:
-    owner = await log.own(service, partition)
+    """The last value of each entity between two commits; read, not owned: whoever decides there goes on."""
+    place = (f"omniroute.{service}.state", partition)
+    end = (await log.stable_ends([place]))[place]
+    reader = await log.reader({place: 0})
+    last: dict[str, bytes] = {}
     try:
-        return [pair async for pair in owner.restore(f"omniroute.{service}.state")]
+        while reader.next_positions()[place] < end:
+            for record in await reader.read(max_records=READ_MAX, wait_seconds=READ_WAIT_SECONDS):
+                if record.position < end:
+                    last.pop(record.key, None)
+                    last |= {} if record.value is None else {record.key: record.value}
     finally:
-        await owner.close()
+        await reader.close()
+    return list(last.items())
+
+
+async def _beginning(
+    foundation: Foundation, service: str, partition: int, start: int
+) -> list[tuple[str, bytes]]:
+    """The snapshot before `start`; without one the very beginning, or the first snapshot where that was cut off."""
+    snapshots = Snapshots(foundation.database)
+    snapshot = await snapshots.before(service, partition, start)
+    if snapshot is None:
+        async with aclosing(journal(foundation.log, service, partition, after=0)) as entries:
+            earliest = await anext(entries, None)
+        if earliest is not None and earliest.batch > 1:
+            snapshot = await snapshots.first(service, partition, earliest.batch - 1)
+    return [] if snapshot is None else snapshot.entities
 
 
 async def _replay_partition(
     foundation: Foundation, core: Core[Any], partition: int, start: int, end: int | None, report: Report
 ) -> None:
-    snapshot = await Snapshots(foundation.database).before(core.service, partition, start)
-    entities = [] if snapshot is None else snapshot.entities
+    entities = await _beginning(foundation, core.service, partition, start)
     try:
         async for commit in replay(foundation.log, core, partition, entities, until=end):
             report.commits += 1

@@ -15,8 +15,6 @@ import asyncpg
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.ingest.limits import LEADER_RETRY_SECONDS
 
-"""What a background task gets over by trying again."""
-
 
 class Leadership:
     """Whether this process leads in `what`. Another takes over within seconds of its end."""

@@ -89,7 +89,7 @@ class Outbox:
         """Relay for as long as the block lasts."""
         async with asyncio.TaskGroup() as tasks:
             started = [tasks.create_task(self._relay(partition)) for partition in range(self._log.partitions)]
-            started.append(tasks.create_task(self._poll()))
+            started += [tasks.create_task(self._poll()), tasks.create_task(self._measure())]
             try:
                 yield
             finally:
@@ -102,6 +102,12 @@ class Outbox:
             with suppress(*DATABASE_TROUBLE):
                 for row in await self._database.pool.fetch(FILLED, self._log.partitions):
                     self.wake(row["partition"])
+            await asyncio.sleep(RELAY_POLL_SECONDS)
+
+    async def _measure(self) -> None:
+        """Whoever leads, and when nobody does: then it matters most."""
+        while True:
+            with suppress(*DATABASE_TROUBLE):
                 OUTBOX_WAITING.set(await self._database.pool.fetchval(WAITING))
             await asyncio.sleep(RELAY_POLL_SECONDS)
 

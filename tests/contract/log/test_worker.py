@@ -8,12 +8,14 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from libs.common.clock import VirtualClock
-from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTING, Event
+from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTER_JOURNAL, ROUTING, Event
 from libs.common.events.codec import encode_headers, encode_value
 from libs.common.log import Draft, Log, Record
-from libs.common.replay import replay
+from libs.common.machine import JournalEntry, Step
+from libs.common.replay import Missing, replay
 from libs.common.worker import BATCH_CORE_SECONDS
 from libs.common.workers import Workers
 from tests.contract.log.worlds import World
@@ -175,3 +177,15 @@ async def test_the_journal_replays_to_the_same_bytes(world: World) -> None:
     again = [commit async for commit in replay(log, CountingCore(), 0, [])]
     assert all(commit.identical for commit in again)
     assert [one.value for commit in again for one in commit.drafts] == [record.value for record in recorded]
+
+
+@pytest.mark.parametrize(("rule", "entry"), [
+    ("the first commits of the journal", JournalEntry(batch=2, at=1, version="", steps=[], decisions=0, digest="")),
+    ("the inputs of a commit", JournalEntry(
+        batch=1, at=1, version="", steps=[Step(topic=CONTACTS, start=0, end=3)], decisions=0, digest="")),
+])  # fmt: skip
+async def test_a_replay_says_what_is_no_longer_there(world: World, rule: str, entry: JournalEntry) -> None:
+    log = await world.open_log()
+    await log.append(0, [draft(opened("c1")), Draft(topic=ROUTER_JOURNAL, key="0", value=msgspec.json.encode(entry))])
+    with pytest.raises(Missing):
+        [commit async for commit in replay(log, CountingCore(), 0, [])]

@@ -53,6 +53,11 @@ def module(path: str) -> Path:
     return Path(answer["Dir"])
 
 
+def pods() -> list[dict[str, Any]]:
+    """The specs of all pods there will be."""
+    return [one["spec"]["template"]["spec"] for kind in ("Deployment", "Job") for one in of_kind(kind)]
+
+
 def of_kind(kind: str, folder: str = "base") -> list[dict[str, Any]]:
     return [one for one in built(folder) if one["kind"] == kind]
 
@@ -73,6 +78,23 @@ def test_a_wrong_manifest_is_refused() -> None:
     deployment["spec"]["template"]["spec"]["container"] = []
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_no_pod_is_told_what_it_would_take_for_settings() -> None:
+    """Service links are variables such as OMNIROUTE_INGEST_PORT, and a start refuses settings that it doesn't know."""
+    assert all(pod["enableServiceLinks"] is False for pod in pods())
+
+
+def test_every_pod_has_somewhere_for_temporary_files() -> None:
+    for pod in pods():
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_compose_keeps_what_the_broker_writes() -> None:
+    broker = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["kafka"]
+    assert broker["environment"]["KAFKA_LOG_DIRS"] in {volume.split(":")[1] for volume in broker["volumes"]}
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)
