@@ -61,7 +61,8 @@ class Observed(NamedTuple):
 
 
 class Worker:
-    """One core on one partition. `pause` and `resume` bracket a rebalance; `drop` gives the partition up."""
+    """One core on one partition. `may_lose` and `resume` bracket a rebalance, in which it goes on; `drop` and `give_up`
+    end it."""
 
     def __init__(
         self,
@@ -95,17 +96,25 @@ class Worker:
         self._committed_at = 0.0
         self._stopping = asyncio.Event()
         self._owning = False
+        self._settled = True
+        """Whether the group has said whose the partition is."""
         self._task: asyncio.Task[None] | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Go on, with the state at hand if there is one: a commit fails if somebody owned it in between."""
+        """It is ours. Go on, with the state at hand if there is one: a commit fails if somebody owned it in between."""
+        self._settled = True
         if self._task is None or self._task.done():
             self._stopping.clear()
             self._task = asyncio.create_task(self._run(), name=f"{self.core.service}-{self.partition}")
 
-    async def pause(self) -> None:
+    def may_lose(self) -> None:
+        """A rebalance has begun, and takes its time when somebody has died. Go on meanwhile: whoever is given the
+        partition fences us, and what is lost then isn't taken back."""
+        self._settled = False
+
+    async def _pause(self) -> None:
         """Finish the batch in flight; keep state and ownership. A restore isn't waited for: a rebalance can't wait."""
         self._stopping.set()
         if self._task is not None:
@@ -118,12 +127,12 @@ class Worker:
 
     async def give_up(self) -> None:
         """Finish the batch in flight, and let another have everything at once."""
-        await self.pause()
+        await self._pause()
         await self._forget()
 
     async def drop(self) -> None:
         """Finish the batch in flight, keep a snapshot and give everything up."""
-        await self.pause()
+        await self._pause()
         await self._take_snapshot()
         await self._forget()
 
@@ -165,7 +174,7 @@ class Worker:
     # -- the loop -----------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and (self._owner is not None or self._settled):
             try:
                 await self._own()
                 await self._work()

@@ -143,6 +143,6 @@ class Workers:
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         self._generation += 1
-        paused = [self.workers[partition] for partition in sorted(partitions & self.workers.keys())]
-        await asyncio.gather(*(worker.pause() for worker in paused))
+        for partition in partitions & self.workers.keys():
+            self.workers[partition].may_lose()
 

@@ -196,6 +196,11 @@ class PutCalendar(Command, frozen=True, kw_only=True):
     subdivision: str | None = None
     open: tuple[tuple[int, int], ...]
     """(from, to) in microseconds, ascending, disjoint."""
+    since: Instant | None = None
+    """From when on `open` says all; what the same hours were open before it is kept. None: `open` is all there is."""
+    replaces: int | None = None
+    """The version that was compiled again: a calendar that is at another by now, or gone, stays as it is. None: it
+    replaces whatever there is."""
 
 
 class DeleteCalendar(Command, frozen=True, kw_only=True):

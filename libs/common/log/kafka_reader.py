@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -26,14 +26,15 @@ class Buffers:
     def __init__(self, cluster: Cluster, start: Mapping[TopicPartition, int]) -> None:
         self._cluster = cluster
         self._fetched = {place: deque[Any]() for place in start}
-        self._reached = dict(start)
+        self.reached = dict(start)
+        """Where the next fetch of each place begins."""
         self._turns = list(start)
         self.news = asyncio.Event()
         """Set when there are records, or a position moved, since the last `take`."""
 
     @property
-    def places(self) -> Iterable[TopicPartition]:
-        return self._reached.keys()
+    def places(self) -> Set[TopicPartition]:
+        return self.reached.keys()
 
     def held(self, place: TopicPartition) -> int:
         return len(self._fetched[place])
@@ -41,8 +42,8 @@ class Buffers:
     def add(self, place: TopicPartition, records: Iterable[Any], reached: int) -> None:
         """Records that follow each other, and the offset at which the next fetch begins."""
         self._fetched[place].extend(records)
-        if reached != self._reached[place]:
-            self._reached[place] = reached
+        if reached != self.reached[place]:
+            self.reached[place] = reached
             self.news.set()
 
     def take(self, max_records: int) -> list[Record]:
@@ -57,7 +58,7 @@ class Buffers:
 
     def next_positions(self) -> dict[Place, int]:
         return {
-            self._cluster.our_place(place): fetched[0].offset if fetched else self._reached[place]
+            self._cluster.our_place(place): fetched[0].offset if fetched else self.reached[place]
             for place, fetched in self._fetched.items()
         }
 

@@ -92,7 +92,8 @@ class Group(Protocol):
     """A process's membership in a service: which partitions are its own, and their inputs."""
 
     def reader(self, partition: int, positions: Mapping[str, int]) -> Reader:
-        """The service's input topics of an assigned partition, from these positions (0 where absent)."""
+        """The service's input topics of an assigned partition, from these positions (0 where absent). It goes on, also
+        through a rebalance, until the partition is another member's."""
         ...
 
     async def report(self, partition: int, positions: Mapping[str, int]) -> None:
@@ -131,8 +132,8 @@ class Log(Protocol):
     async def join(
         self, service: str, topics: Sequence[str], *, assigned: PartitionsCallback, revoked: PartitionsCallback
     ) -> Group:
-        """Become a member. `assigned` is called with all partitions that are now ours; `revoked` with those that
-        are being taken, and must return once their batches in flight are finished."""
+        """Become a member. `assigned` is called with all partitions that are now ours; `revoked` before that with
+        those that may be taken: nobody is assigned them before it returns."""
         ...
 
     async def own(self, service: str, partition: int) -> Owner:

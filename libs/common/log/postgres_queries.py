@@ -13,8 +13,6 @@ from libs.common.log.port import LogError, Place, Record
 from libs.common.log.postgres_places import Places
 from libs.common.postgres import DATABASE_TROUBLE
 
-"""How asyncpg says that a server is away, ends, hangs or refuses."""
-
 QUERY_SECONDS_MAX = 5.0
 RETRY_SECONDS_MIN = 0.05
 RETRY_SECONDS_MAX = 1.0

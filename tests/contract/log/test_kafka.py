@@ -12,11 +12,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from libs.common.clock import VirtualClock
 from libs.common.events import COMMANDS, COMPACTED_TOPICS, OUTCOMES, ROUTER_STATE, ROUTING
 from libs.common.log import Aborted, Draft, Fenced, Log, LogError
 from libs.common.log.kafka import open_kafka_log
 from libs.common.log.kafka_cluster import RECORD_BYTES_MAX
 from libs.common.log.topics import WrongTopics, check_topics, create_topics, topic_config
+from libs.common.workers import Workers
 from tests.contract.log.worlds import (
     PARTITIONS,
     PATIENCE_SECONDS,
@@ -26,10 +28,13 @@ from tests.contract.log.worlds import (
     drafts,
     entity,
     everything,
+    fact,
     read,
     values,
 )
 from tests.kafka.kafka_broker import KafkaBroker
+from tests.unit.machine.counting import CountingCore
+from tests.unit.machine.records import opened
 
 
 @dataclass
@@ -143,35 +148,76 @@ async def test_a_leaving_member_hands_over_at_once(topics: Topics, log: Log) -> 
         await joined.leave()
 
 
-async def test_a_partition_that_comes_back_is_read_on(topics: Topics, log: Log) -> None:
+async def test_who_keeps_a_partition_reads_on_and_who_lost_it_gets_nothing(topics: Topics, log: Log) -> None:
     member, second = Member(), Member()
     group = await member.join(log, COMMANDS)
     await member.holds(0, 1)
-    await log.append(0, drafts("a", topic=COMMANDS))
-    before = group.reader(0, {})
-    assert values(await read(before, 1), COMMANDS) == ["a"]
+    readers = [group.reader(partition, {}) for partition in (0, 1)]
     async with topics.log() as other:
         joined = await second.join(other, COMMANDS)
         await second.holds_one()
-        await joined.leave()
+        await member.holds_one()
+        [kept], [lost] = member.held, second.held
+        for partition in (0, 1):
+            await log.append(partition, drafts("news", topic=COMMANDS))
+        assert values(await read(readers[kept], 1), COMMANDS) == ["news"]
+        assert await readers[lost].read(max_records=10, wait_seconds=0) == []
+        await asyncio.gather(joined.leave(), group.leave())
+
+
+async def test_a_rebalance_that_hangs_keeps_nobody_from_reading(topics: Topics, log: Log) -> None:
+    """Somebody doesn't let go, or has died and isn't missed yet: who has partitions goes on meanwhile."""
+    finish, member = asyncio.Event(), Member()
+    group = await member.join(log, COMMANDS)
     await member.holds(0, 1)
-    await log.append(0, drafts("b", topic=COMMANDS))
-    assert await before.read(max_records=10, wait_seconds=0) == [], "what was revoked gives nothing"
-    positions = {topic: position for (topic, _), position in before.next_positions().items()}
-    assert values(await read(group.reader(0, positions), 1), COMMANDS) == ["b"]
-    await group.leave()
+    async with topics.log() as slow, topics.log() as third:
+        others = [await Member(finish=finish).join(slow, COMMANDS)]
+        await member.holds_one()
+        [ours] = member.held
+        reader, before = group.reader(ours, {}), len(member.told)
+        others.append(await Member().join(third, COMMANDS))
+        await member.told_more_than(before)
+        await log.append(ours, drafts("meanwhile", topic=COMMANDS))
+        async with asyncio.timeout(5):
+            assert values(await read(reader, 1), COMMANDS) == ["meanwhile"]
+        finish.set()
+        await asyncio.gather(group.leave(), *(other.leave() for other in others))
 
 
-async def test_a_revoked_reader_keeps_nobody_waiting(topics: Topics, log: Log) -> None:
+async def test_decisions_go_on_while_a_rebalance_hangs(topics: Topics, log: Log) -> None:
+    finish, slow, inputs = asyncio.Event(), Member(), CountingCore.inputs
+    async with Workers(CountingCore, log, VirtualClock(100)) as workers, topics.log() as one, topics.log() as other:
+        slow.finish = finish
+        others = [await slow.join(one, *inputs)]
+        await slow.holds_one()
+        [theirs] = slow.held
+        others.append(await Member().join(other, *inputs))
+        await slow.told_of("revoked")
+        await log.append(1 - theirs, [fact(opened("c1"))])
+        reader = await log.reader({(ROUTING, 1 - theirs): 0})
+        async with asyncio.timeout(5):
+            assert len(await read(reader, 2)) == 2
+        await reader.close()
+        finish.set()
+        await asyncio.gather(*(other.leave() for other in others))
+    assert all(worker.failed is None for worker in workers.workers.values())
+
+
+async def test_a_reader_whose_partition_is_lost_keeps_nobody_waiting(topics: Topics, log: Log) -> None:
     member, second = Member(), Member()
     group = await member.join(log, COMMANDS)
     await member.holds(0, 1)
-    waiting = asyncio.create_task(group.reader(0, {}).read(max_records=1, wait_seconds=3_600))
+    waiting = [
+        asyncio.create_task(group.reader(partition, {}).read(max_records=1, wait_seconds=3_600))
+        for partition in (0, 1)
+    ]
     async with topics.log() as other, asyncio.timeout(PATIENCE_SECONDS):
         joined = await second.join(other, COMMANDS)
-        assert await waiting == []
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result() for task in done] == [[]]
         await joined.leave()
     await group.leave()
+    await asyncio.wait(waiting)
 
 
 async def test_reports_reach_the_lag_tools(topics: Topics, log: Log) -> None:

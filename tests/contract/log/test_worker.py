@@ -12,21 +12,14 @@ import pytest
 
 from libs.common.clock import VirtualClock
 from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTER_JOURNAL, ROUTING, Event
-from libs.common.events.codec import encode_headers, encode_value
 from libs.common.log import Draft, Log, Record
 from libs.common.machine import JournalEntry, Step
 from libs.common.replay import Missing, replay
 from libs.common.worker import BATCH_CORE_SECONDS
 from libs.common.workers import Workers
-from tests.contract.log.worlds import World
+from tests.contract.log.worlds import World, fact
 from tests.unit.machine.counting import Counted, CountingCore
-from tests.unit.machine.records import KEY, opened
-
-
-def draft(event: Event) -> Draft:
-    assert event.topic is not None
-    value = encode_value(event, sequence=1, cause="")
-    return Draft(topic=event.topic, key=KEY, value=value, headers=encode_headers(event, sequence=1))
+from tests.unit.machine.records import opened
 
 
 async def read(log: Log, topic: str, count: int) -> list[Record]:
@@ -41,7 +34,7 @@ async def read(log: Log, topic: str, count: int) -> list[Record]:
 
 async def pour(log: Log) -> None:
     for n in itertools.count():
-        await log.append(0, [draft(opened(f"n{n}.{m}")) for m in range(5)])
+        await log.append(0, [fact(opened(f"n{n}.{m}")) for m in range(5)])
 
 
 async def until_closed(log: Log, contact_id: str) -> None:
@@ -62,16 +55,16 @@ def told(records: list[Record]) -> list[tuple[str, str, int]]:
 async def test_inputs_become_decisions(world: World) -> None:
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock):
-        await log.append(0, [draft(opened("c1"))])
+        await log.append(0, [fact(opened("c1"))])
         assert told(await read(log, ROUTING, 2)) == [("contact.parked", "c1", 1), ("contact.parked", "c1", 2)]
 
 
 async def test_a_successor_goes_on_where_the_first_one_was(world: World) -> None:
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock):
-        await log.append(0, [draft(opened("c1"))])
+        await log.append(0, [fact(opened("c1"))])
         await read(log, ROUTING, 2)
-    await log.append(0, [draft(opened("c2"))])
+    await log.append(0, [fact(opened("c2"))])
     async with Workers(CountingCore, await world.open_log(), clock):
         clock.move_to(105)
         assert [contact for _, contact, _ in told(await read(log, ROUTING, 4))] == ["c1", "c1", "c2", "c2"]
@@ -80,7 +73,7 @@ async def test_a_successor_goes_on_where_the_first_one_was(world: World) -> None
 async def test_a_timer_fires_when_the_clock_gets_there(world: World) -> None:
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock):
-        await log.append(0, [draft(opened("c1"))])
+        await log.append(0, [fact(opened("c1"))])
         await read(log, ROUTING, 2)
         clock.move_to(110)
         assert told(await read(log, ROUTING, 3))[-1] == ("contact.closed", "c1", 3)
@@ -100,7 +93,7 @@ async def test_a_timer_fires_although_inputs_never_end(world: World) -> None:
     """More comes all the time than a batch can take: what is due waits only for what was there when it fell due."""
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(SlowCore, log, clock):
-        await log.append(0, [draft(opened("c"))])
+        await log.append(0, [fact(opened("c"))])
         await read(log, ROUTING, 2)
         pouring = asyncio.create_task(pour(log))
         await read(log, ROUTING, 20)
@@ -113,11 +106,11 @@ async def test_a_timer_fires_although_inputs_never_end(world: World) -> None:
 async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(world: World) -> None:
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock):
-        await log.append(0, [draft(opened("c1"))])
+        await log.append(0, [fact(opened("c1"))])
         await read(log, ROUTING, 2)
     clock.move_to(200)
     async with Workers(CountingCore, log, clock, grace_seconds=10):
-        await log.append(0, [draft(opened("c2"))])
+        await log.append(0, [fact(opened("c2"))])
         await read(log, ROUTING, 4)
         clock.move_to(200 + 10_000_000)
         closed = await read(log, ROUTING, 6)
@@ -130,7 +123,7 @@ async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(worl
 async def test_the_second_owner_fences_the_first_and_nothing_is_doubled(world: World) -> None:
     log, other, clock = await world.open_log(), await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock), Workers(CountingCore, other, clock):
-        await log.append(0, [draft(opened(f"c{n}")) for n in range(50)])
+        await log.append(0, [fact(opened(f"c{n}")) for n in range(50)])
         records = await read(log, ROUTING, 100)
     assert sorted(told(records)) == sorted(("contact.parked", f"c{n}", s) for n in range(50) for s in (1, 2))
 
@@ -142,7 +135,7 @@ async def test_a_failing_evolve_is_a_dead_letter_after_three_strikes(world: Worl
         return CountingCore(evolve_fails_for="c1")
 
     async with Workers(core, log, clock):
-        await log.append(0, [draft(opened("c0")), draft(opened("c1")), draft(opened("c2"))])
+        await log.append(0, [fact(opened("c0")), fact(opened("c1")), fact(opened("c2"))])
         dead = await read(log, DEAD_LETTERS, 1)
         assert [contact for _, contact, _ in told(await read(log, ROUTING, 4))] == ["c0", "c0", "c2", "c2"]
     assert [(record.headers["topic"], record.headers["offset"]) for record in dead] == [(CONTACTS, "1")]
@@ -155,7 +148,7 @@ async def test_a_timer_whose_evolve_fails_is_a_dead_letter_after_three_strikes(w
         return CountingCore(closing_fails_for="c1")
 
     async with Workers(core, log, clock):
-        await log.append(0, [draft(opened(f"c{n}")) for n in range(3)])
+        await log.append(0, [fact(opened(f"c{n}")) for n in range(3)])
         await read(log, ROUTING, 6)
         clock.move_to(110)
         assert [record.headers["offset"] for record in await read(log, DEAD_LETTERS, 1)] == ["-1"]
@@ -169,7 +162,7 @@ async def test_the_journal_replays_to_the_same_bytes(world: World) -> None:
     log, clock = await world.open_log(), VirtualClock(100)
     async with Workers(CountingCore, log, clock):
         for n in range(30):
-            await log.append(0, [draft(opened(f"c{n}"))])
+            await log.append(0, [fact(opened(f"c{n}"))])
             clock.move_to(100 + n // 4)
         await read(log, ROUTING, 60)
         clock.move_to(1_000)
@@ -186,6 +179,6 @@ async def test_the_journal_replays_to_the_same_bytes(world: World) -> None:
 ])  # fmt: skip
 async def test_a_replay_says_what_is_no_longer_there(world: World, rule: str, entry: JournalEntry) -> None:
     log = await world.open_log()
-    await log.append(0, [draft(opened("c1")), Draft(topic=ROUTER_JOURNAL, key="0", value=msgspec.json.encode(entry))])
+    await log.append(0, [fact(opened("c1")), Draft(topic=ROUTER_JOURNAL, key="0", value=msgspec.json.encode(entry))])
     with pytest.raises(Missing):
         [commit async for commit in replay(log, CountingCore(), 0, [])]

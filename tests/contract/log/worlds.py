@@ -7,7 +7,17 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 
-from libs.common.events import COMMANDS, CONTACTS, DEAD_LETTERS, OUTCOMES, ROUTER_JOURNAL, ROUTER_STATE, ROUTING
+from libs.common.events import (
+    COMMANDS,
+    CONTACTS,
+    DEAD_LETTERS,
+    OUTCOMES,
+    ROUTER_JOURNAL,
+    ROUTER_STATE,
+    ROUTING,
+    Event,
+)
+from libs.common.events.codec import encode_headers, encode_value
 from libs.common.log import Draft, Group, Log, Reader, Record
 
 PARTITIONS = 2
@@ -66,6 +76,10 @@ class Member:
         async with asyncio.timeout(PATIENCE_SECONDS), self.changed:
             await self.changed.wait_for(lambda: len(self.held) == 1)
 
+    async def told_more_than(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS), self.changed:
+            await self.changed.wait_for(lambda: len(self.told) > count)
+
     async def told_of(self, what: str) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS), self.changed:
             await self.changed.wait_for(lambda: any(told == what for told, _ in self.told))
@@ -113,3 +127,10 @@ async def everything(log: Log, *topics: str, partition: int = 0) -> list[Record]
         return await read_to_ends(log, reader)
     finally:
         await reader.close()
+
+
+def fact(event: Event) -> Draft:
+    """An event as its service would append it."""
+    assert event.topic is not None
+    value = encode_value(event, sequence=1, cause="")
+    return Draft(topic=event.topic, key=event.key, value=value, headers=encode_headers(event, sequence=1))
