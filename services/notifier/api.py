@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from fastapi import Depends, Header, Query, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field, StringConstraints
 
-from libs.common.auth import Caller, caller
+from libs.common.auth import Caller, caller, identify
 from libs.common.errors import FieldError, Invalid, NotSupported
 from libs.common.events.codec import rfc3339
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, from_app, page_of
+from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.secrets import Unopenable
 from services.notifier.channels.webhook import DeliveryFailed, Letter, is_secret
 from services.notifier.core.which import FILTER_FIELDS, can_match, rule_of, types_of
@@ -218,8 +219,9 @@ async def get_subscription(subscription_id: Id, by: Viewer, notifier: NotifierPa
 
 @router.delete("/v1/subscriptions/{subscription_id}", status_code=204)
 async def delete_subscription(subscription_id: Id, by: Admin, notifier: NotifierPart) -> Response:
-    """With all its deliveries."""
-    await notifier.subscriptions.delete(by.workspace, subscription_id)
+    """With all its deliveries. Where those are many it takes a while; what a call that was cut short left behind, the
+    next one deletes."""
+    await notifier.subscriptions.delete(by.workspace, subscription_id, notifier.clock.now())
     return Response(status_code=204)
 
 
@@ -252,7 +254,8 @@ async def list_deliveries(
     state: Literal["pending", "delivered", "dead"] | None = None,
     subscription: Id | None = None,
 ) -> Page[DeliveryShown]:
-    """The newest event first. Delivered ones are kept 7 days, dead ones 30."""
+    """The newest event first. Delivered ones are kept 7 days, dead ones 30; what was pending for 3 days is dead, its
+    `last_failure` is `expired`."""
     rows = await notifier.deliveries.page(
         by.workspace, page.keys(int, str), page.fetch, state=state, subscription=subscription
     )
@@ -288,15 +291,27 @@ async def followed(
 
 @router.get("/v1/feed", response_class=EventSourceResponse)
 async def stream_feed(
-    by: Viewer, notifier: NotifierPart, after: Annotated[int, Depends(followed)]
+    by: Viewer, notifier: NotifierPart, connection: Request, after: Annotated[int, Depends(followed)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Every public event of the workspace, in one order, each under its own type; `data` is the event's value with
     `id` and `type`. The SSE id is the position: come back with `Last-Event-ID` (or `?after=`) and nothing is missed;
     without either the feed begins now, `?after=0` gives all that is kept (7 days). A `gap` says which positions can't
-    be had any more."""
+    be had any more. The stream ends with its key."""
     yield ServerSentEvent(comment=f"from {after}")
     async for item in notifier.feed.follow(by.workspace, after):
+        if not await still_lets_in(connection, by):
+            return
         yield event_of(item)
+
+
+async def still_lets_in(connection: Request, by: Caller) -> bool:
+    """Whether the key still says the same: it may have been revoked, changed or have ended, or its workspace."""
+    del connection.state.caller
+    try:
+        return await identify(connection) == by
+    except DATABASE_TROUBLE:
+        connection.state.caller = by  # Nothing more is read meanwhile, and afterwards the feed goes on.
+        return True
 
 
 def event_of(item: FeedItem) -> ServerSentEvent:

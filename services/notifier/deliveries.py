@@ -8,6 +8,7 @@ is pending.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,6 +16,8 @@ import msgspec
 from libs.common.errors import Conflict, NotFound
 from libs.common.events import SECOND
 from libs.common.postgres import Database
+from services.notifier import metrics
+from services.notifier.chunks import all_of, rows_of
 from services.notifier.limits import LEASE_SECONDS
 
 State = Literal["pending", "delivered", "dead"]
@@ -25,9 +28,12 @@ COLUMNS: Final = (
     "id, subscription, position, event_id, type, at, value, state, attempts, due_at, last_status, "
     "last_failure, created_at, ended_at"
 )
-RECEIVER: Final = """
-    SELECT url, secret FROM notifier_subscriptions WHERE workspace = $1 AND id = $2 AND disabled_at IS NULL
+LIVE: Final = """
+    s.disabled_at IS NULL AND EXISTS (
+        SELECT FROM platform_workspaces AS w WHERE w.workspace = s.workspace AND w.deleted_at IS NULL)
 """
+"""A subscription `s` that gets something: neither disabled nor of a workspace that was deleted."""
+RECEIVER: Final = f"SELECT url, secret FROM notifier_subscriptions AS s WHERE workspace = $1 AND id = $2 AND {LIVE}"  # noqa: S608
 CLAIM: Final = """
     WITH next AS (
         SELECT d.workspace, d.id FROM notifier_deliveries AS d
@@ -55,19 +61,30 @@ GIVE_BACK: Final = """
     WHERE d.workspace = $1 AND d.id = s.id AND d.state = 'pending' AND d.due_at = s.lease
 """
 DISABLE: Final = """
-    UPDATE notifier_subscriptions SET disabled_at = $3, disabled_reason = 'gone'
-    WHERE workspace = $1 AND id = $2 AND disabled_at IS NULL AND url = $4 RETURNING id
+    UPDATE notifier_subscriptions SET disabled_at = COALESCE(disabled_at, $3), disabled_reason = 'gone'
+    WHERE workspace = $1 AND id = $2 AND url = $4 AND (disabled_at IS NULL OR disabled_reason = 'gone') RETURNING id
 """
 DROP_PENDING: Final = """
     UPDATE notifier_deliveries SET state = 'dead', last_failure = 'gone', ended_at = $3, due_at = $3
-    WHERE workspace = $1 AND subscription = $2 AND state = 'pending'
+    WHERE (workspace, id) IN (
+        SELECT workspace, id FROM notifier_deliveries
+        WHERE workspace = $1 AND subscription = $2 AND state = 'pending' AND EXISTS (
+            SELECT FROM notifier_subscriptions WHERE workspace = $1 AND id = $2 AND disabled_reason = 'gone')
+        ORDER BY position LIMIT $4)
 """
-WAITING: Final = """
+EXPIRE: Final = """
+    UPDATE notifier_deliveries SET state = 'dead', last_failure = 'expired', ended_at = $2, due_at = $2
+    WHERE (workspace, id) IN (
+        SELECT workspace, id FROM notifier_deliveries
+        WHERE state = 'pending' AND created_at < $1 AND COALESCE(again_at, created_at) < $1
+        ORDER BY created_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+"""
+WAITING: Final = f"""
     SELECT s.workspace, s.id FROM notifier_subscriptions AS s
-    WHERE s.disabled_at IS NULL AND EXISTS (
+    WHERE {LIVE} AND EXISTS (
         SELECT FROM notifier_deliveries AS d
         WHERE d.workspace = s.workspace AND d.subscription = s.id AND d.state = 'pending')
-"""
+"""  # noqa: S608
 GET: Final = f"SELECT {COLUMNS} FROM notifier_deliveries WHERE workspace = $1 AND id = $2"  # noqa: S608
 LIST: Final = f"""
     SELECT {COLUMNS} FROM notifier_deliveries
@@ -76,7 +93,7 @@ LIST: Final = f"""
     ORDER BY position DESC, id DESC LIMIT $6
 """  # noqa: S608
 AGAIN: Final = f"""
-    UPDATE notifier_deliveries SET state = 'pending', attempts = 0, due_at = $3, ended_at = NULL
+    UPDATE notifier_deliveries SET state = 'pending', attempts = 0, due_at = $3, ended_at = NULL, again_at = $3
     WHERE workspace = $1 AND id = $2 AND state <> 'pending' RETURNING {COLUMNS}
 """  # noqa: S608
 FORGET: Final = """
@@ -150,21 +167,20 @@ class Deliveries:
     async def exchange(
         self, lane: Lane, settled: Sequence[Settled], limit: int, now: int, *, gone: str | None = None
     ) -> Turn:
-        """Note what ended and claim up to `limit` more, in one transaction.
+        """Note what ended and claim up to `limit` more, in one transaction. To do the same again changes nothing.
 
         A receiver that is `gone` gets nothing more: its subscription is disabled (unless it has another address by
         now), and what waits for it is dead and can be sent again."""
         async with self._database.transaction() as connection:
             await settle(connection, lane[0], settled)
-            if gone is not None and await connection.fetchval(DISABLE, *lane, now, gone):
-                await connection.execute(DROP_PENDING, *lane, now)
-            receiver = await connection.fetchrow(RECEIVER, *lane)
-            if receiver is None:
-                return Turn(receiver=None)
-            rows = await connection.fetch(CLAIM, *lane, now, limit, now + LEASE_SECONDS * SECOND) if limit else []
-            due = await connection.fetchval(NEXT_DUE, *lane, now)
-        claimed = sorted((Claimed(**dict(row)) for row in rows), key=lambda one: one.position)
-        return Turn(receiver=Receiver(**dict(receiver)), claimed=tuple(claimed), next_due=due)
+            ended = gone is not None and await connection.fetchval(DISABLE, *lane, now, gone)
+            turn = await claim(connection, lane, limit, now)
+        if ended:
+            await all_of(partial(self._drop_pending, lane, now))
+        return turn
+
+    async def _drop_pending(self, lane: Lane, now: int, count: int) -> int:
+        return rows_of(await self._database.pool.execute(DROP_PENDING, *lane, now, count))
 
     async def give_back(self, lane: Lane, claimed: Sequence[Claimed], now: int) -> None:
         """These were not tried to an end: anybody may, at once."""
@@ -198,10 +214,25 @@ class Deliveries:
             raise NotFound("there is no such delivery")
         raise Conflict("the delivery is pending", members={"state": "pending"})
 
+    async def expire(self, pending_since_before: int, now: int, count: int) -> int:
+        """How many of up to `count` that wait for long are dead now; each can be sent again."""
+        expired = rows_of(await self._database.pool.execute(EXPIRE, pending_since_before, now, count))
+        metrics.DELIVERIES_TOTAL.labels("dead").inc(expired)
+        return expired
+
     async def forget(self, state: State, ended_before: int, count: int) -> int:
         """How many of up to `count` old ones are gone now."""
-        done: str = await self._database.pool.execute(FORGET, state, ended_before, count)
-        return int(done.rsplit(" ", 1)[1])
+        return rows_of(await self._database.pool.execute(FORGET, state, ended_before, count))
+
+
+async def claim(connection: Any, lane: Lane, limit: int, now: int) -> Turn:
+    receiver = await connection.fetchrow(RECEIVER, *lane)
+    if receiver is None:
+        return Turn(receiver=None)
+    rows = await connection.fetch(CLAIM, *lane, now, limit, now + LEASE_SECONDS * SECOND) if limit else []
+    due = await connection.fetchval(NEXT_DUE, *lane, now)
+    claimed = sorted((Claimed(**dict(row)) for row in rows), key=lambda one: one.position)
+    return Turn(receiver=Receiver(**dict(receiver)), claimed=tuple(claimed), next_due=due)
 
 
 async def settle(connection: Any, workspace: str, settled: Sequence[Settled]) -> None:

@@ -1,8 +1,9 @@
 """Everything that is due goes out: a lane for each subscription that something waits for.
 
 A lane tries a bounded number of deliveries at once and never looks at another lane, so a slow receiver delays nobody
-else. It is woken by new deliveries and by the end of its calls, sleeps until the next one is due, and ends when
-nothing waits. Several processes may have a lane for one subscription: a delivery is claimed by one of them.
+else. It is woken by new deliveries, by the end of its calls and by room that it lacked, sleeps until the next one is
+due, and ends when nothing waits. Several processes may have a lane for one subscription: a delivery is claimed by one
+of them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from services.notifier.channels.webhook import DeliveryFailed, Gone, Letter, Web
 from services.notifier.core.again import FAILURES_BEFORE_REST, rest_until, retry_at
 from services.notifier.deliveries import Claimed, Deliveries, Lane, Receiver, Settled, Turn
 from services.notifier.limits import (
-    CALLS_MAX,
     CALLS_PER_SUBSCRIPTION_MAX,
     STOP_SECONDS_MAX,
     SWEEP_SECONDS,
     TROUBLE_SECONDS,
 )
+from services.notifier.room import Room
 
 SEALED_ELSEWHERE: Final = "secret_unreadable"
 
@@ -60,10 +61,14 @@ class Delivering:
             if turn is not None:
                 for claimed in turn.claimed:
                     self._start(turn, claimed)
-                if not self._calls and not self.news.is_set() and self._next_look(turn) is None:
+                if self._waits_for_nothing(turn):
                     self._dispatch.end(self._lane)  # Nothing was awaited since: no wake can be lost.
                     return
                 await self._wait(self._next_look(turn))
+
+    def _waits_for_nothing(self, turn: Turn) -> bool:
+        awaits_room = turn.receiver is not None and self._dispatch.room.is_short(self._lane)
+        return not (self._calls or self.news.is_set() or awaits_room) and self._next_look(turn) is None
 
     def _next_look(self, turn: Turn) -> int | None:
         now = self._dispatch.clock.now()
@@ -84,22 +89,33 @@ class Delivering:
 
     async def _exchange(self) -> Turn | None:
         """None when the database is away: what ended is noted later."""
-        ended, now = tuple(self._ended), self._dispatch.clock.now()
         try:
-            turn = await self._dispatch.deliveries.exchange(self._lane, ended, self._room(now), now, gone=self._gone)
+            return await self._exchange_in_room()
         except DATABASE_TROUBLE as failure:
             self._dispatch.note_trouble(failure)
             await asyncio.sleep(TROUBLE_SECONDS)
             return None
+
+    async def _exchange_in_room(self) -> Turn:
+        ended, now, gone, room = tuple(self._ended), self._dispatch.clock.now(), self._gone, self._dispatch.room
+        places, claimed = room.take(self._lane, self._wanted(now)), 0
+        try:
+            turn = await self._dispatch.deliveries.exchange(self._lane, ended, places, now, gone=gone)
+            claimed = len(turn.claimed)
+        finally:
+            if claimed < places:  # Else more may be due.
+                room.forget(self._lane)
+            room.give_back(self._lane, places - claimed)
         del self._ended[: len(ended)]
+        self._gone = None if self._gone == gone else self._gone
         return turn
 
-    def _room(self, now: int) -> int:
+    def _wanted(self, now: int) -> int:
         """How many more may be tried: one to see whether a receiver that failed again and again is back."""
         if self._rests_until > now:
             return 0
         together = 1 if self._failures_in_a_row >= FAILURES_BEFORE_REST else CALLS_PER_SUBSCRIPTION_MAX
-        return max(0, min(together - len(self._calls), CALLS_MAX - self._dispatch.calls))
+        return max(0, together - len(self._calls))
 
     # -- one attempt ---------------------------------------------------------------------------------------------
 
@@ -107,12 +123,11 @@ class Delivering:
         assert turn.receiver is not None
         call = self._dispatch.tasks.create_task(self._try(turn.receiver, claimed))
         self._calls[call] = claimed
-        self._dispatch.calls += 1
         call.add_done_callback(self._over)
 
     def _over(self, call: asyncio.Task[None]) -> None:
         """A call that was cut short stays, to be given back."""
-        self._dispatch.calls -= 1
+        self._dispatch.room.give_back(self._lane, 1)
         if not call.cancelled():
             del self._calls[call]
         self.news.set()
@@ -201,7 +216,7 @@ class Dispatch:
         self.webhooks = webhooks
         self.box = box
         self.clock = clock
-        self.calls = 0
+        self.room = Room(self._tell_of_room)
         self.tasks = tasks
         self._lanes: dict[Lane, Delivering] = {}
 
@@ -213,7 +228,12 @@ class Dispatch:
                 self._lanes[lane].task = self.tasks.create_task(self._lanes[lane].run())
             self._lanes[lane].news.set()
 
+    def _tell_of_room(self, lane: Lane) -> None:
+        if lane in self._lanes:
+            self._lanes[lane].news.set()
+
     def end(self, lane: Lane) -> None:
+        self.room.forget(lane)
         del self._lanes[lane]
 
     def note_trouble(self, failure: Exception) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, Protocol
@@ -140,7 +140,8 @@ def literal_address(host: str) -> Address | None:
 class SystemResolver:
     """The system's resolver on threads of its own: a slow name server takes nobody else's."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
+        self._look_up = look_up
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS_MAX, thread_name_prefix="resolve")
         self._asked: dict[str, asyncio.Future[list[Any]]] = {}
 
@@ -149,7 +150,7 @@ class SystemResolver:
         asked = self._asked.get(host)
         if asked is None:
             asked = asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                self._threads, lambda: self._look_up(host, None, type=socket.SOCK_STREAM)
             )
             self._asked[host] = asked
             asked.add_done_callback(lambda _: self._asked.pop(host, None))

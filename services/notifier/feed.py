@@ -17,6 +17,7 @@ import msgspec
 from libs.common.errors import TooMany
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.notifier import metrics
+from services.notifier.chunks import rows_of
 from services.notifier.limits import (
     FEED_PAGE_ROWS,
     FEED_POLL_SECONDS,
@@ -135,8 +136,7 @@ class Feed:
 
     async def forget(self, stored_before: int, count: int) -> int:
         """How many of up to `count` old events are gone now."""
-        done: str = await self._database.pool.execute(FORGET, stored_before, count)
-        return int(done.rsplit(" ", 1)[1])
+        return rows_of(await self._database.pool.execute(FORGET, stored_before, count))
 
 
 def items_of(rows: Iterable[Any], after: int) -> list[Entry | Gap]:

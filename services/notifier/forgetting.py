@@ -1,15 +1,16 @@
-"""What is kept for a while only: the feed, and deliveries that have ended."""
+"""What is kept for a while only: the feed, and deliveries, those that wait for a receiver that is away among them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from libs.common.clock import Clock
 from libs.common.events import SECOND
 from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.telemetry import log
+from services.notifier.chunks import all_of
 from services.notifier.deliveries import Deliveries
 from services.notifier.feed import Feed
 from services.notifier.limits import (
@@ -17,11 +18,10 @@ from services.notifier.limits import (
     DELIVERED_KEPT_DAYS,
     FEED_KEPT_DAYS,
     FORGET_EVERY_SECONDS,
-    FORGET_ROWS_MAX,
+    PENDING_DAYS_MAX,
 )
 
 DAY: Final = 86_400 * SECOND
-Forget = Callable[[int, int], Awaitable[int]]
 
 
 async def forget_old(deliveries: Deliveries, feed: Feed, clock: Clock) -> None:
@@ -35,13 +35,8 @@ async def forget_old(deliveries: Deliveries, feed: Feed, clock: Clock) -> None:
 
 
 async def forget_before(deliveries: Deliveries, feed: Feed, now: int) -> None:
-    """Everything that is too old at `now`, in small transactions."""
-    await all_of(feed.forget, now - FEED_KEPT_DAYS * DAY)
-    await all_of(lambda before, count: deliveries.forget("delivered", before, count), now - DELIVERED_KEPT_DAYS * DAY)
-    await all_of(lambda before, count: deliveries.forget("dead", before, count), now - DEAD_KEPT_DAYS * DAY)
-
-
-async def all_of(forget: Forget, before: int) -> None:
-    forgotten = FORGET_ROWS_MAX
-    while forgotten == FORGET_ROWS_MAX:
-        forgotten = await forget(before, FORGET_ROWS_MAX)
+    """Everything that is too old at `now`; what waited for too long is dead first, and kept as such."""
+    await all_of(partial(feed.forget, now - FEED_KEPT_DAYS * DAY))
+    await all_of(partial(deliveries.expire, now - PENDING_DAYS_MAX * DAY, now))
+    await all_of(partial(deliveries.forget, "delivered", now - DELIVERED_KEPT_DAYS * DAY))
+    await all_of(partial(deliveries.forget, "dead", now - DEAD_KEPT_DAYS * DAY))

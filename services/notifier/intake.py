@@ -1,9 +1,9 @@
 """From the log into the feed and the deliveries, each event once.
 
-One transaction stores the events of all batches that wait, a delivery for each subscription that takes one, and how
-far the log was taken. The positions are locked first: if another process has stored from the same partition
-meanwhile (a hand-over), nothing of the batch is stored and its reader begins again where the table stands. What an
-outbox relay appended twice is left out by its rule.
+One transaction stores the events of the batches that wait (of as many as it has room for), a delivery for each
+subscription that takes one, and how far the log was taken. The positions are locked first: if somebody else has stored
+from the same partition meanwhile (a hand-over), nothing of the batch is stored and its reader begins again where the
+table stands. What an outbox relay appended twice is left out by its rule.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,8 @@ from libs.common.postgres import DATABASE_TROUBLE, Database
 from libs.common.telemetry import log
 from services.notifier import metrics
 from services.notifier.core.which import Rule, delivery_id, line_of, rule_of, stands_for_all, takes
-from services.notifier.deliveries import Lane
+from services.notifier.deliveries import LIVE, Lane
+from services.notifier.limits import DELIVERIES_PUT_MAX, INTAKE_RECORDS_MAX
 
 BEGIN: Final = """
     INSERT INTO notifier_progress (partition, topic, position, outbox)
@@ -44,10 +46,10 @@ TAKE_POSITIONS: Final = """
     INSERT INTO notifier_heads AS h (workspace, position) VALUES ($1, $2)
     ON CONFLICT (workspace) DO UPDATE SET position = h.position + $2 RETURNING position
 """
-RULES: Final = """
-    SELECT workspace, id, events, filter FROM notifier_subscriptions
-    WHERE workspace = ANY($1::text[]) AND disabled_at IS NULL ORDER BY workspace, id FOR SHARE
-"""
+RULES: Final = f"""
+    SELECT workspace, id, events, filter FROM notifier_subscriptions AS s
+    WHERE workspace = ANY($1::text[]) AND {LIVE} ORDER BY workspace, id FOR SHARE
+"""  # noqa: S608
 PUT_EVENTS: Final = """
     INSERT INTO notifier_feed (workspace, position, event_id, type, stored_at, value)
     SELECT w, p, e, t, $6, v FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bytea[])
@@ -97,7 +99,7 @@ class _Place(msgspec.Struct):
 
 
 class Intake:
-    """Gathers what the readers bring: all batches that wait go into one transaction."""
+    """Gathers what the readers bring: batches that wait go into one transaction."""
 
     def __init__(self, database: Database, clock: Clock, on_news: Callable[[News], None]) -> None:
         self._database = database
@@ -117,40 +119,54 @@ class Intake:
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((batch, stored))
         self._brought.set()
-        if not await stored:
-            raise Moved
+        try:
+            if not await stored:
+                raise Moved
+        finally:  # Also of a reader that is stopped: its successor reads the same records.
+            self._waiting = [(other, told) for other, told in self._waiting if told is not stored]
 
     async def run(self) -> None:
         """For ever."""
         while True:
             await self._brought.wait()
-            self._brought.clear()
-            waiting, self._waiting = self._waiting, []
+            taken = self._take()
             try:
-                moved = await self._store_all([batch for batch, _ in waiting])
+                kept = await self._store_all([batch for batch, _ in taken])
             except DATABASE_TROUBLE as failure:
-                for _, stored in waiting:
+                for _, stored in taken:
                     _tell(stored, failure)
             else:
-                for batch, stored in waiting:
-                    _tell(stored, batch.partition not in moved)
+                for (_, stored), is_kept in zip(taken, kept, strict=True):
+                    _tell(stored, is_kept)
 
-    async def _store_all(self, batches: Sequence[Batch]) -> frozenset[int]:
-        """The partitions of which nothing was stored, because they have moved."""
+    def _take(self) -> list[tuple[Batch, asyncio.Future[bool]]]:
+        """Batches for one transaction, in the order in which they came; the rest waits for the next one."""
+        count = records = 0
+        while count < len(self._waiting) and records < INTAKE_RECORDS_MAX:
+            records += len(self._waiting[count][0].records)
+            count += 1
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting:
+            self._brought.clear()
+        return taken
+
+    async def _store_all(self, batches: Sequence[Batch]) -> list[bool]:
+        """Of each batch whether it is stored; it isn't when its partition has moved, if only by a batch before it."""
         now = self._clock.now()
+        kept: list[bool] = []
+        events: list[tuple[Envelope, bytes]] = []
         async with self._database.transaction() as connection:
             places = await lock(connection, [batch.partition for batch in batches])
-            moved = frozenset(batch.partition for batch in batches if has_moved(batch, places))
-            events: list[tuple[Envelope, bytes]] = []
             for batch in batches:
-                if batch.partition not in moved:
+                kept.append(not has_moved(batch, places))
+                if kept[-1]:
                     events += fresh(batch, places[batch.partition])
             stored = await give_positions(connection, events)
             await put_events(connection, stored, now)
             lanes = await put_deliveries(connection, stored, now)
-            await advance(connection, {p: topics for p, topics in places.items() if p not in moved})
+            await advance(connection, places)
         self._tell_news(News(workspaces=frozenset(one.workspace for one in stored), lanes=lanes), stored)
-        return moved
+        return kept
 
     def _tell_news(self, news: News, stored: Sequence[Stored]) -> None:
         for one in stored:
@@ -235,15 +251,17 @@ async def put_deliveries(connection: Any, stored: Sequence[Stored], now: int) ->
     if not stored:
         return frozenset()
     rules = await _rules(connection, sorted({one.workspace for one in stored}))
-    rows = [
+    rows = (
         _delivery(one, subscription)
         for one in stored
         for subscription, rule in rules[one.workspace]
         if takes(rule, one.envelope.event)
-    ]
-    if rows:
-        await connection.execute(PUT_DELIVERIES, *_columns(rows), now)
-    return frozenset((row[0], row[2]) for row in rows)
+    )
+    lanes: set[Lane] = set()
+    while some := list(islice(rows, DELIVERIES_PUT_MAX)):
+        await connection.execute(PUT_DELIVERIES, *_columns(some), now)
+        lanes |= {(row[0], row[2]) for row in some}
+    return frozenset(lanes)
 
 
 async def _rules(connection: Any, workspaces: Sequence[str]) -> Mapping[str, Sequence[tuple[str, Rule]]]:

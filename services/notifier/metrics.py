@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 DELIVERIES_TOTAL = Counter("omniroute_deliveries_total", "Attempts to deliver, by how they ended", ["outcome"])
-"""Outcomes: `delivered`, `retried` (failed, and is tried again), `dead` (failed for good)."""
+"""Outcomes: `delivered`, `retried` (failed, and is tried again), `dead` (failed for good, or waited for too long)."""
 DELIVERY_SECONDS = Histogram(
     "omniroute_delivery_seconds",
     "One call of a receiver",

@@ -66,8 +66,7 @@ class PartitionReader:
         read = await reader.read(max_records=READ_RECORDS_MAX, wait_seconds=READ_WAIT_SECONDS)
         inputs.add(read)
         positions = self._positions(reader)
-        records = self._in_order(inputs, positions)
-        if records:
+        while records := self._in_order(inputs, positions):
             await self._store(records)
             await group.report(self.partition, self._written)
         if not inputs:
@@ -79,9 +78,10 @@ class PartitionReader:
         return {topic: position for (topic, _), position in reader.next_positions().items()}
 
     def _in_order(self, inputs: Inputs, positions: Mapping[str, int]) -> list[Record]:
+        """A batch of them: many may have waited for contacts that are read only now."""
         contacts_read_to = positions.get(PUBLIC_TOPICS[0], 0)
-        records = []
-        while (record := inputs.next(contacts_read_to)) is not None:
+        records: list[Record] = []
+        while len(records) < READ_RECORDS_MAX and (record := inputs.next(contacts_read_to)) is not None:
             records.append(record)
         return records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from libs.common.errors import Conflict, NotFound
 from libs.common.postgres import Database
 from libs.common.secrets import SecretBox
 from services.notifier.channels.webhook import secret_of
+from services.notifier.chunks import all_of, rows_of
 from services.notifier.limits import SECRET_BYTES_GENERATED, SUBSCRIPTIONS_PER_WORKSPACE_MAX
 
 COLUMNS: Final = "workspace, id, url, events, filter, secret, disabled_at, disabled_reason, created_at, updated_at"
@@ -23,8 +25,15 @@ PUT: Final = f"""
     ON CONFLICT (workspace, id) DO UPDATE SET url = EXCLUDED.url, events = EXCLUDED.events, filter = EXCLUDED.filter,
         secret = EXCLUDED.secret, disabled_at = NULL, disabled_reason = NULL, updated_at = EXCLUDED.updated_at
 """  # noqa: S608
-DELETE: Final = "DELETE FROM notifier_subscriptions WHERE workspace = $1 AND id = $2 RETURNING id"
-DELETE_DELIVERIES: Final = "DELETE FROM notifier_deliveries WHERE workspace = $1 AND subscription = $2"
+STOP: Final = """
+    UPDATE notifier_subscriptions SET disabled_at = COALESCE(disabled_at, $3), disabled_reason = 'deleted'
+    WHERE workspace = $1 AND id = $2 RETURNING id
+"""
+DELETE: Final = "DELETE FROM notifier_subscriptions WHERE workspace = $1 AND id = $2"
+DELETE_DELIVERIES: Final = """
+    DELETE FROM notifier_deliveries WHERE (workspace, id) IN (
+        SELECT workspace, id FROM notifier_deliveries WHERE workspace = $1 AND subscription = $2 LIMIT $3)
+"""
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,13 +113,20 @@ class Subscriptions:
         made = secret_of(secrets.token_bytes(SECRET_BYTES_GENERATED))
         return self._box.seal(made.encode()), made
 
-    async def delete(self, workspace: str, subscription: str) -> None:
-        """With all its deliveries: what is stored at this moment waits for the row, and is then seen. Raises
-        NotFound."""
+    async def delete(self, workspace: str, subscription: str, now: int) -> None:
+        """With all its deliveries, in small transactions: from the first one on nothing is stored for it, the last one
+        takes the subscription along. Raises NotFound."""
+        await all_of(partial(self._delete_some, workspace, subscription, now))
+
+    async def _delete_some(self, workspace: str, subscription: str, now: int, count: int) -> int:
+        """What is stored at this moment waits for the row, and is then seen."""
         async with self._database.transaction() as connection:
-            if await connection.fetchval(DELETE, workspace, subscription) is None:
+            if await connection.fetchval(STOP, workspace, subscription, now) is None:
                 raise NotFound("there is no such subscription")
-            await connection.execute(DELETE_DELIVERIES, workspace, subscription)
+            deleted = rows_of(await connection.execute(DELETE_DELIVERIES, workspace, subscription, count))
+            if deleted < count:
+                await connection.execute(DELETE, workspace, subscription)
+        return deleted
 
 
 def _json(value: object) -> str:

@@ -60,7 +60,8 @@ class NotifierDelivery(SQLModel, table=True):
 
     `due_at` is when it may be tried; a claim moves it to the claim's end, so that a process that died has claimed
     nothing for long. `state` is `pending`, `delivered` or `dead`. A delivery waits for pending ones of the same
-    `line` (a subscription's events of one subject) at lower positions.
+    `line` (a subscription's events of one subject) at lower positions. `again_at` is when somebody had it sent again:
+    it waits since then, else since `created_at`.
     """
 
     __tablename__ = "notifier_deliveries"
@@ -68,6 +69,8 @@ class NotifierDelivery(SQLModel, table=True):
         Index("notifier_deliveries_order", "workspace", "subscription", "position", postgresql_where=PENDING),
         Index("notifier_deliveries_due", "workspace", "subscription", "due_at", postgresql_where=PENDING),
         Index("notifier_deliveries_line", "line", "position", postgresql_where=PENDING),
+        Index("notifier_deliveries_age", "created_at", postgresql_where=PENDING),
+        Index("notifier_deliveries_subscription", "workspace", "subscription"),
         Index("notifier_deliveries_position", "workspace", "position", "id"),
         Index("notifier_deliveries_ended", "state", "ended_at"),
     )
@@ -88,6 +91,7 @@ class NotifierDelivery(SQLModel, table=True):
     last_failure: str | None = None
     created_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    again_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class NotifierProgress(SQLModel, table=True):

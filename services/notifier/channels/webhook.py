@@ -167,9 +167,11 @@ def retry_after(headers: list[tuple[bytes, bytes]]) -> int:
 async def open_webhooks(
     guard: Guard, wall: Clock, resolve: Resolver | None = None, *, call_seconds_max: float = CALL_SECONDS_MAX
 ) -> AsyncIterator[Webhooks]:
-    """No proxy of the environment, no redirect, no cookie: httpcore knows none of them."""
+    """No proxy of the environment, no redirect, no cookie: httpcore knows none of them. Whom to trust is read here,
+    since that takes long: without a context every connection would read it."""
     system = SystemResolver()
     connections = httpcore.AsyncConnectionPool(
+        ssl_context=httpcore.default_ssl_context(),
         network_backend=GuardedBackend(guard, resolve or system),
         max_connections=None,
         max_keepalive_connections=IDLE_CONNECTIONS_MAX,

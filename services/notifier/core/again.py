@@ -1,4 +1,8 @@
-"""When to try again: quickly at first, since most trouble is short, then ever more rarely for about a day."""
+"""When to try again: quickly at first, since most trouble is short, then ever more rarely for about a day.
+
+That is for a delivery that is tried. One that only waits, because its receiver rests or an earlier delivery of its line
+is pending, ends by its age.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ RETRY_AFTER_SECONDS_MAX: Final = 36_000
 
 FAILURES_BEFORE_REST: Final = 5
 REST_SECONDS: Final = (1, 5, 30, 60)
-"""How long an endpoint is left alone after so many failures in a row: its backlog waits, instead of trying one by
-one and dying together."""
+"""How long an endpoint is left alone after so many failures in a row: its backlog waits, each for as long as it may,
+instead of trying one by one and dying together."""
 
 
 def retry_at(now: int, attempts: int, retry_after_seconds: int = 0) -> int | None:

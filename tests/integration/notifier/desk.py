@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from libs.common.auth import Keys
+from libs.common.auth import Caller, Keys, Workspaces
 from libs.common.clock import VirtualClock
 from libs.common.events import PUBLIC_TOPICS, Event
 from libs.common.events.codec import encode_headers, encode_value
@@ -98,6 +98,10 @@ class Desk:
     def ends(self) -> dict[tuple[str, int], int]:
         places = [(topic, partition) for topic in PUBLIC_TOPICS for partition in range(PARTITIONS)]
         return {place: len(self.world.records[place]) for place in places}
+
+    async def delete_workspace(self, workspace: str) -> None:
+        root = Caller("admin", "default", "root")
+        await Workspaces(self.database, self.keys, self.clock).delete(workspace, by=root)
 
     async def feed(self, workspace: str = "default") -> list[tuple[int, str]]:
         """(position, event id) of everything that is stored."""

@@ -9,7 +9,7 @@ from functools import partial
 from libs.common.events import SECOND
 from services.notifier.core.again import ATTEMPTS_MAX, RETRY_SECONDS
 from services.notifier.deliveries import Settled
-from services.notifier.limits import CALLS_PER_SUBSCRIPTION_MAX, LEASE_SECONDS
+from services.notifier.limits import CALLS_PER_SUBSCRIPTION_MAX, CALLS_PER_WORKSPACE_MAX, LEASE_SECONDS
 from tests.integration.notifier.desk import Desk, Open, closed, eventually, left, raised
 from tests.integration.notifier.receiver import Got, Receiver
 
@@ -70,8 +70,8 @@ async def test_the_order_per_contact_survives_failures(opened: Open, receiver: R
     assert len({letter.id for letter in receiver.got if letter.which == ("c1", 2)}) == 1
 
 
-async def _has_failed(opened: Open, attempts: int) -> bool:
-    return attempts in [one["attempts"] for one in await opened.deliveries(state="pending")]
+async def _has_failed(opened: Open, attempts: int, whose: str = "default") -> bool:
+    return attempts in [one["attempts"] for one in await opened.deliveries(whose, state="pending")]
 
 
 async def test_nothing_is_tried_again_before_it_is_due(opened: Open, receiver: Receiver) -> None:
@@ -145,6 +145,34 @@ async def test_a_slow_receiver_delays_nobody_else(opened: Open, receiver: Receiv
         assert len(await slow.letters(CALLS_PER_SUBSCRIPTION_MAX)) == len(slow.got)
         slow.open.set()
         await slow.taken(50)
+
+
+async def test_one_workspace_leaves_room_for_the_calls_of_others(opened: Open, receiver: Receiver) -> None:
+    lanes = CALLS_PER_WORKSPACE_MAX // CALLS_PER_SUBSCRIPTION_MAX + 1
+    async with Receiver() as slow:
+        slow.open.clear()
+        for lane in range(lanes):
+            await opened.subscribe(f"slow{lane}", slow.url, whose="other")
+        await opened.subscribe("quick", receiver.url)
+        opened.desk.publish(*(closed(f"c{n}", "other") for n in range(CALLS_PER_SUBSCRIPTION_MAX)))
+        await slow.letters(CALLS_PER_WORKSPACE_MAX)
+        opened.desk.publish(closed("c1"))
+        await receiver.taken(1)
+        assert len(slow.got) == CALLS_PER_WORKSPACE_MAX
+        slow.open.set()
+        await slow.taken(lanes * CALLS_PER_SUBSCRIPTION_MAX)
+
+
+async def test_what_waits_for_a_workspace_that_was_deleted_is_not_sent(opened: Open, receiver: Receiver) -> None:
+    receiver.judge = lambda _: 500
+    await opened.subscribe("ops", receiver.url, whose="other")
+    opened.desk.publish(closed("c1", "other"))
+    await eventually(partial(_has_failed, opened, 1, "other"))
+    await opened.desk.delete_workspace("other")
+    await advance(opened, DAY)
+    deliveries, now = opened.notifier.deliveries, opened.desk.clock.now()
+    assert await deliveries.waiting() == []
+    assert (await deliveries.exchange(("other", "ops"), (), 1, now)).claimed == ()
 
 
 async def test_a_process_that_ends_gives_its_work_back(desk: Desk, receiver: Receiver) -> None:

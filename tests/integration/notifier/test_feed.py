@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -151,6 +151,25 @@ async def test_nobody_sees_another_workspaces_events(opened: Open, address: str)
 async def test_who_may_follow(opened: Open, address: str, whose: str, status: int) -> None:
     async with following(opened, address, whose, after=0) as response:
         assert response.status_code == status
+
+
+async def revoked(desk: Desk) -> None:
+    await desk.keys.delete("other", "tests")
+
+
+async def workspace_deleted(desk: Desk) -> None:
+    await desk.delete_workspace("other")
+
+
+@pytest.mark.parametrize("end", [revoked, workspace_deleted])
+async def test_a_key_that_opens_nothing_any_more_reads_nothing_more(
+    opened: Open, address: str, end: Callable[[Desk], Awaitable[None]]
+) -> None:
+    async with following(opened, address, "other", after=0) as theirs, following(opened, address, after=0) as mine:
+        await end(opened.desk)
+        opened.desk.publish(closed("c1", "other"), closed("c2"))
+        assert await first(theirs, 1) == []
+        assert [one.data["contact_id"] for one in await first(mine, 1)] == ["c2"]
 
 
 @pytest.mark.parametrize("position", ["x", "-1", "1.5", "9" * 19, "１"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -18,9 +19,16 @@ from libs.common.outbox import OUTBOX_HEADER
 from libs.common.postgres import open_database
 from services.notifier.forgetting import DAY, forget_before
 from services.notifier.intake import Batch, Intake, Moved, News
-from services.notifier.limits import DEAD_KEPT_DAYS, FEED_KEPT_DAYS
+from services.notifier.limits import (
+    DEAD_KEPT_DAYS,
+    DELIVERIES_PUT_MAX,
+    FEED_KEPT_DAYS,
+    INTAKE_RECORDS_MAX,
+    READ_RECORDS_MAX,
+)
+from services.notifier.readers import PartitionReader
 from tests.integration.notifier.desk import PARTITIONS, Desk, Open, closed, left
-from tests.integration.notifier.receiver import Receiver
+from tests.integration.notifier.receiver import WAIT_SECONDS, Receiver
 from tests.integration.postgres.cut import Cut
 
 
@@ -57,6 +65,49 @@ class FlakyReader(MemoryReader):
         if self._log.reads % 3 == 0:
             raise LogError("away")
         return await super().read(max_records=min(max_records, 3), wait_seconds=wait_seconds)
+
+
+class LateGroup:
+    """The contact that decisions wait for is on the log only when all of them were read."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def reader(self, _partition: int, positions: Mapping[str, int]) -> Reader:
+        return LateReader(self._desk, {(topic, 0): position for topic, position in positions.items()})
+
+    async def report(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Nobody asks."""
+
+    async def leave(self) -> None:
+        """Nobody else is there."""
+
+
+class LateReader(MemoryReader):
+    def __init__(self, desk: Desk, start: Mapping[Place, int]) -> None:
+        super().__init__(desk.world, start)
+        self._desk = desk
+
+    async def read(self, *, max_records: int, wait_seconds: float) -> list[Record]:
+        read = await super().read(max_records=max_records, wait_seconds=0)
+        if not read and not self._desk.world.records[CONTACTS, 0]:
+            self._desk.publish(left("c0"))
+        return read
+
+
+class Noting(Intake):
+    """Remembers how large the batches were."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.database, desk.clock, ignore)
+        self.sizes: list[int] = []
+        self.brought = asyncio.Condition()
+
+    async def store(self, batch: Batch) -> None:
+        await super().store(batch)
+        async with self.brought:
+            self.sizes.append(len(batch.records))
+            self.brought.notify_all()
 
 
 def whole(count: int) -> list[int]:
@@ -159,21 +210,94 @@ def ignore(_: News) -> None:
     """Nobody waits for news here."""
 
 
-async def test_two_owners_of_a_partition_store_it_once(desk: Desk) -> None:
-    """A hand-over: both have read the same records; the later one is sent back to the table."""
-    desk.publish(closed("c1"), closed("c2"))
-    first, second = (Intake(desk.database, desk.clock, ignore) for _ in range(2))
-    before = await first.positions(0)
-    assert before == await second.positions(0)
-    records = tuple(desk.world.records[ROUTING, 0])
-    batch = Batch(partition=0, records=records, before=before, after=before | {ROUTING: 2})
+@asynccontextmanager
+async def at_work(*intakes: Intake) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(intake.run()) for intake in (first, second)]
-        ended = await asyncio.gather(first.store(batch), second.store(batch), return_exceptions=True)
+        running = [tasks.create_task(intake.run()) for intake in intakes]
+        yield
         for task in running:
             task.cancel()
+
+
+async def batch_of(desk: Desk, intake: Intake, partition: int = 0) -> Batch:
+    """Everything that the partition's decisions are."""
+    before, records = await intake.positions(partition), tuple(desk.world.records[ROUTING, partition])
+    return Batch(partition=partition, records=records, before=before, after=before | {ROUTING: len(records)})
+
+
+@pytest.mark.parametrize("processes", [2, 1])
+async def test_two_owners_of_a_partition_store_it_once(desk: Desk, processes: int) -> None:
+    """A hand-over, also one that comes back to the same process: both have read the same records; the later one is
+    sent back to the table."""
+    desk.publish(closed("c1"), closed("c2"))
+    intakes = [Intake(desk.database, desk.clock, ignore) for _ in range(processes)]
+    batch = await batch_of(desk, intakes[0])
+    async with at_work(*intakes):
+        ended = await asyncio.gather(*(one.store(batch) for one in (intakes * 2)[:2]), return_exceptions=True)
     assert [isinstance(end, Moved) for end in ended].count(True) == 1
     assert [position for position, _ in await desk.feed()] == whole(2)
+
+
+async def test_a_reader_that_is_stopped_takes_its_batch_back(desk: Desk) -> None:
+    desk.publish(closed("c1"), partition=0)
+    desk.publish(closed("c2"), partition=1)
+    intake = Intake(desk.database, desk.clock, ignore)
+    first, second = [await batch_of(desk, intake, partition) for partition in (0, 1)]
+    stopped = asyncio.create_task(intake.store(first))
+    await asyncio.sleep(0)
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    async with at_work(intake):
+        await intake.store(second)
+    assert [event for _, event in await desk.feed()] == ["c2.routing.1"]
+
+
+async def test_a_transaction_takes_a_bounded_number_of_records(desk: Desk) -> None:
+    for partition in range(PARTITIONS):
+        desk.publish(*(closed(f"c{n}") for n in range(INTAKE_RECORDS_MAX)), partition=partition)
+    news: list[News] = []
+    intake = Intake(desk.database, desk.clock, news.append)
+    batches = [await batch_of(desk, intake, partition) for partition in range(PARTITIONS)]
+    waiting = [asyncio.create_task(intake.store(batch)) for batch in batches]
+    async with at_work(intake):
+        await asyncio.wait_for(asyncio.gather(*waiting), WAIT_SECONDS)
+    assert len(news) == PARTITIONS
+    assert len(await desk.feed()) == PARTITIONS * INTAKE_RECORDS_MAX
+
+
+async def test_what_waited_for_contacts_together_is_not_brought_together(desk: Desk) -> None:
+    desk.world.append(0, [desk.draft(closed(f"c{n}"), **{AFTER_HEADER: "1"}) for n in range(3 * READ_RECORDS_MAX)])
+    joined: asyncio.Future[Group] = asyncio.get_running_loop().create_future()
+    joined.set_result(LateGroup(desk))
+    intake = Noting(desk)
+    async with at_work(intake):
+        reading = asyncio.create_task(PartitionReader(0, joined, intake).run())
+        async with asyncio.timeout(WAIT_SECONDS), intake.brought:
+            await intake.brought.wait_for(lambda: sum(intake.sizes) > 3 * READ_RECORDS_MAX)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert max(intake.sizes) == READ_RECORDS_MAX
+
+
+async def test_a_batch_that_many_subscribe_to_is_stored_whole(opened: Open) -> None:
+    await opened.subscribe("s0", "https://nobody.invalid/")
+    await opened.desk.database.pool.execute(
+        "INSERT INTO notifier_subscriptions SELECT workspace, 's' || n, url, events, filter, secret, NULL, NULL, 1, 1"
+        " FROM notifier_subscriptions, generate_series(1, 99) AS n"
+    )
+    events = DELIVERIES_PUT_MAX // 100 + 1
+    opened.desk.publish(*(closed(f"c{n}") for n in range(events)))
+    await opened.stored()
+    stored = await opened.desk.database.pool.fetchval("SELECT count(*) FROM notifier_deliveries")
+    assert stored == events * 100
+
+
+async def test_nothing_is_delivered_for_a_workspace_that_was_deleted(opened: Open, receiver: Receiver) -> None:
+    await opened.subscribe("ops", receiver.url, whose="other")
+    await opened.desk.delete_workspace("other")
+    opened.desk.publish(closed("c1", "other"))
+    await opened.stored()
+    assert await opened.desk.database.pool.fetchval("SELECT count(*) FROM notifier_deliveries") == 0
 
 
 async def test_old_things_are_forgotten_and_young_ones_kept(opened: Open, receiver: Receiver) -> None:

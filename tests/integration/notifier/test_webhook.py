@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from libs.common.clock import SystemClock
 from services.notifier.channels.webhook import (
@@ -48,7 +54,7 @@ class Names:
 
 
 @asynccontextmanager
-async def server(answer: Answer) -> AsyncIterator[int]:
+async def server(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port of a server on loopback whose connections `answer` handles."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +66,7 @@ async def server(answer: Answer) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     yield listening.sockets[0].getsockname()[1]
     listening.close()
 
@@ -187,6 +193,36 @@ async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.Monke
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert os.environ["http_proxy"]
     assert await sent(saying(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n")) == 200
+
+
+def certified(host: str, file: Path) -> ssl.SSLContext:
+    """A server's side of TLS; who trusts `file` trusts it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    named = x509.SubjectAlternativeName([x509.DNSName(host)])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    certificate = builder.add_extension(named, critical=True).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(plain + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_whom_to_trust_is_read_once_and_not_at_every_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    tls = certified("hook.example", trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    names = Names(hook=[["127.0.0.1"]])
+    answer = saying(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    async with server(answer, tls) as port, open_webhooks(Guard(LOOPBACK), SystemClock(), names) as webhooks:
+        trusted.unlink()
+        ended = [await outcome(webhooks, f"https://hook.example:{port}/") for _ in range(2)]
+    assert ended == [200, 200]
 
 
 async def test_nobody_there() -> None:

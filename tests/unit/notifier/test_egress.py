@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 
-from services.notifier.egress import Guard, UnsafeTarget, is_public
+from services.notifier.egress import Guard, SystemResolver, UnsafeTarget, is_public
+from services.notifier.limits import SUBSCRIPTIONS_PER_WORKSPACE_MAX
 
 UNSAFE = {
     "loopback": "127.0.0.1",
@@ -141,3 +145,21 @@ def test_a_good_url(url: str) -> None:
 def test_a_bad_url(name: str, url: str) -> None:
     with pytest.raises(UnsafeTarget):
         Guard([ip_network("10.1.0.0/16")]).check_url(url)
+
+
+async def test_the_slow_names_of_one_workspace_delay_nobody_elses() -> None:
+    answers = threading.Event()
+
+    def look_up(host: str, *_: Any, **__: Any) -> list[Any]:
+        if host.startswith("slow"):
+            answers.wait()
+        return [(0, 0, 0, "", ("93.184.215.14", 0))]
+
+    resolve = SystemResolver(look_up)
+    slow = [asyncio.create_task(resolve(f"slow{n}", 443)) for n in range(SUBSCRIPTIONS_PER_WORKSPACE_MAX)]
+    try:
+        assert await asyncio.wait_for(resolve("quick", 443), 10) == [ip_address("93.184.215.14")]
+    finally:
+        answers.set()
+        await asyncio.gather(*slow)
+        resolve.close()
