@@ -29,7 +29,7 @@ from services.sla.api_models import (
     TargetBody,
     TargetView,
 )
-from services.sla.calendars import Hours, Table, compile_hours
+from services.sla.calendars import Hours, Table, compile_hours, window
 from services.sla.core.state import ALWAYS
 
 WINDOW_SECONDS_MAX = 31 * 86_400
@@ -151,6 +151,7 @@ def put_calendar_command(
         country=hours.country,
         subdivision=hours.subdivision,
         open=table,
+        since=window(at)[0],
     )
 
 

@@ -1,4 +1,5 @@
-"""Opening hours → a table of open intervals in UTC, 35 days back and 400 days ahead.
+"""Opening hours → a table of open intervals in UTC, 35 days back and 400 days ahead. What the same hours were open
+before that, the core keeps.
 
 Hours are in the syntax of OpenStreetMap. Public holidays (`PH`) come from the `holidays` package, which knows the
 regions too: `PH` is rewritten into dates before the hours are parsed. What an intake can't mean is refused aloud:
@@ -32,7 +33,9 @@ DAY: Final = 86_400 * SECOND
 Table = tuple[tuple[int, int], ...]
 
 _DAY = r"(?:Mo|Tu|We|Th|Fr|Sa|Su)(?:-(?:Mo|Tu|We|Th|Fr|Sa|Su))?"
-_WITH_HOLIDAYS: Final = re.compile(rf"(?P<before>(?:{_DAY},)*)PH(?P<after>(?:,{_DAY})*)(?P<rest>\s.*)?")
+_TIMES = r"\d{1,2}:\d\d(?:-\d{1,2}:\d\d)?\+?"
+_OPEN_OR_NOT = rf"(?:\s+{_TIMES}(?:\s*,\s*{_TIMES})*)?(?:\s+(?i:off|closed|open))?"
+_WITH_HOLIDAYS: Final = re.compile(rf"(?P<before>(?:{_DAY},)*)PH(?P<after>(?:,{_DAY})*)(?P<rest>{_OPEN_OR_NOT})")
 _UNSUPPORTED: Final = re.compile(r"\bSH\b|sunrise|sunset|dawn|dusk|easter|unknown|\|\|", re.IGNORECASE)
 
 
@@ -139,11 +142,12 @@ def _rule_with_dates(rule: str, hours: Hours, now: int) -> Iterator[str]:
         return
     match = _WITH_HOLIDAYS.fullmatch(rule)
     if match is None:
-        raise NotSupported(errors=[FieldError("/hours", "PH stands alone or in a list of weekdays")])
+        said = "PH stands alone or in a list of weekdays, and after it only times, `off`, `closed` or `open`"
+        raise NotSupported(errors=[FieldError("/hours", said)])
     if hours.country is None:
         raise Invalid(errors=[FieldError("/country", "is needed: the hours speak of public holidays")])
     days = (match["before"] + match["after"].removeprefix(",")).removesuffix(",")
-    rest = match["rest"] or ""
+    rest = match["rest"]
     if days:
         yield days + rest
     dates = public_holidays(hours.country, hours.subdivision, now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -34,8 +34,9 @@ ATTAINMENT: Final = """
     WHERE metric = 'first_response' AND decided_at > $1 AND outcome IN ('met', 'missed') GROUP BY channel
 """
 CALENDARS: Final = """
-    SELECT DISTINCT ON (workspace, calendar_id) workspace, doc::text AS doc FROM sla_calendars
-    ORDER BY workspace, calendar_id, partition
+    SELECT workspace, (array_agg(doc::text ORDER BY partition))[1] AS doc,
+        json_object_agg(partition, version)::text AS versions
+    FROM sla_calendars GROUP BY workspace, calendar_id ORDER BY workspace, calendar_id
 """
 FORGET: Final = """
     DELETE FROM sla_clocks WHERE (workspace, contact_id, metric) IN (
@@ -54,6 +55,13 @@ async def observe(database: Database, clock: Clock) -> None:
     await repeat(once, OBSERVE_SECONDS)
 
 
+class Round(NamedTuple):
+    """How many calendars were compiled again, and how many couldn't be."""
+
+    compiled: int
+    failed: int
+
+
 async def compile_daily(database: Database, commands: Commands, clock: Clock) -> None:
     """Compile every calendar whose year ahead has changed: it got short, or holidays or the zone's rules moved."""
     done = 0
@@ -62,21 +70,33 @@ async def compile_daily(database: Database, commands: Commands, clock: Clock) ->
         nonlocal done
         today = clock.now() // DAY
         if today > done:
-            await compile_outdated(database, commands, clock.now())
-            done = today
+            made = await compile_outdated(database, commands, clock.now())
+            done = done if made.failed else today
 
     await repeat(once, LOOK_SECONDS)
 
 
-async def compile_outdated(database: Database, commands: Commands, now: int) -> int:
-    """How many calendars were compiled again."""
-    compiled = 0
+async def compile_outdated(database: Database, commands: Commands, now: int) -> Round:
+    """One that fails holds up none of the others: it is tried again the next time."""
+    compiled = failed = 0
     for row in await database.pool.fetch(CALENDARS):
-        command = await asyncio.to_thread(recompiled, row["workspace"], msgspec.json.decode(row["doc"]), now)
-        if command is not None:
-            await commands.broadcast(lambda partition, command=command: command)  # type: ignore[misc]
-            compiled += 1
-    return compiled
+        try:
+            compiled += await compile_again(commands, row, now)
+        except Problem as problem:
+            log.warning("calendar_delayed", workspace=row["workspace"], code=problem.code)
+            failed += 1
+    return Round(compiled, failed)
+
+
+async def compile_again(commands: Commands, row: Any, now: int) -> bool:
+    """Whether there was anything to do. Raises a Problem. Each partition's copy replaces the version that was read
+    there, and nothing else: who changed or deleted the calendar meanwhile has the last word."""
+    command = await asyncio.to_thread(recompiled, row["workspace"], msgspec.json.decode(row["doc"]), now)
+    if command is None:
+        return False
+    versions = msgspec.json.decode(row["versions"], type=dict[int, int])
+    await commands.broadcast(lambda partition: msgspec.structs.replace(command, replaces=versions.get(partition, 0)))
+    return True
 
 
 def recompiled(workspace: str, calendar: dict[str, Any], now: int) -> PutCalendar | None:

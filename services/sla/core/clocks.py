@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-Table = tuple[tuple[int, int], ...] | None
+Interval = tuple[int, int]
+Table = tuple[Interval, ...] | None
 
 NEVER: Final = 253_402_300_799_000_000
 """The end of the year 9999: what a date on the wire can still say."""
@@ -40,6 +41,14 @@ def open_time(table: Table, start: int, end: int) -> int:
             break
         total += min(closes, end) - max(opens, start)
     return total
+
+
+def with_past(table: tuple[Interval, ...], past: tuple[Interval, ...], start: int, end: int) -> tuple[Interval, ...]:
+    """`table`, which says all from `end` on, after the intervals of `past` that reach beyond `start`, up to `end`."""
+    kept = [(opens, min(closes, end)) for opens, closes in past if closes > start and opens < end]
+    if kept and table and kept[-1][1] == table[0][0]:
+        table = (kept.pop()[0], table[0][1]), *table[1:]
+    return *kept, *table
 
 
 def _first_ending_after(table: tuple[tuple[int, int], ...], instant: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from libs.common.events import Event
+from libs.common.events import SECOND, Event
 from libs.common.events.commands import (
     Command,
     CommandDecided,
@@ -14,9 +15,13 @@ from libs.common.events.commands import (
     PutTarget,
 )
 from libs.common.events.escalations import CalendarCompiled, ClockCorrected, TargetUpdated
+from services.sla.core.clocks import Interval, with_past
 from services.sla.core.ladder import last_offset
 from services.sla.core.limits import (
     CALENDARS_PER_WORKSPACE_MAX,
+    IDS_PER_WORKSPACE_MAX,
+    INTERVALS_PER_CALENDAR_MAX,
+    PAST_KEPT_SECONDS,
     SUPPORTED_METRICS,
     TARGETS_PER_WORKSPACE_MAX,
 )
@@ -48,9 +53,16 @@ def refused_target(state: Sla, command: PutTarget) -> CommandDecided | None:
     if not reaches(table, state.now, last_offset(command.seconds, command.escalate)):
         return outcome(state, command, 422, {"calendar": command.calendar}, "calendar_too_short")
     others = sum(target.target_id != command.target_id for target in state.targets_of(command.workspace))
-    if others >= TARGETS_PER_WORKSPACE_MAX:
-        return outcome(state, command, 422, {"targets_max": TARGETS_PER_WORKSPACE_MAX}, "too_many_targets")
+    if others >= TARGETS_PER_WORKSPACE_MAX or no_new_id(state.targets.get(command.key, {}), command.target_id):
+        bounds = {"targets_max": TARGETS_PER_WORKSPACE_MAX, "ids_max": IDS_PER_WORKSPACE_MAX}
+        return outcome(state, command, 422, bounds, "too_many_targets")
     return None
+
+
+def no_new_id(known: Mapping[str, Any], new: str) -> bool:
+    """What was deleted keeps its version and sequence, so ids have a bound of their own; one that is known may
+    always come back."""
+    return len(known) >= IDS_PER_WORKSPACE_MAX and new not in known
 
 
 def target_updated(state: Sla, command: PutTarget, version: int) -> TargetUpdated:
@@ -97,15 +109,18 @@ def target_state(target_id: str, version: int) -> dict[str, Any]:
 
 
 def put_calendar(state: Sla, command: PutCalendar) -> tuple[Event, ...]:
-    others = sum(
-        not one.deleted and one.calendar_id != command.calendar_id
-        for one in state.calendars.get(command.key, {}).values()
-    )
+    calendars = state.calendars.get(command.key, {})
+    known = calendars.get(command.calendar_id)
+    others = sum(not one.deleted and one.calendar_id != command.calendar_id for one in calendars.values())
     if command.calendar_id == ALWAYS:
         return (outcome(state, command, 422, {}, "built_in"),)
-    if others >= CALENDARS_PER_WORKSPACE_MAX:
-        return (outcome(state, command, 422, {"calendars_max": CALENDARS_PER_WORKSPACE_MAX}, "too_many_calendars"),)
-    return compiled(state, command, state.calendar(command.workspace, command.calendar_id))
+    if others >= CALENDARS_PER_WORKSPACE_MAX or no_new_id(calendars, command.calendar_id):
+        bounds = {"calendars_max": CALENDARS_PER_WORKSPACE_MAX, "ids_max": IDS_PER_WORKSPACE_MAX}
+        return (outcome(state, command, 422, bounds, "too_many_calendars"),)
+    version = known.version if known is not None and not known.deleted else 0
+    if command.replaces not in {None, version}:  # Somebody put or deleted it while it was compiled.
+        return (outcome(state, command, 200, {"calendar_id": command.calendar_id, "version": version}),)
+    return compiled(state, command, known)
 
 
 def compiled(state: Sla, command: PutCalendar, known: Calendar | None) -> tuple[Event, ...]:
@@ -113,9 +128,9 @@ def compiled(state: Sla, command: PutCalendar, known: Calendar | None) -> tuple[
     answer = {"calendar_id": command.calendar_id, "version": event.calendar_version}
     if known is None:
         return event, outcome(state, command, 201, answer)
-    if not known.deleted and known.rules == rules(command) and known.open == command.open:
+    if not known.deleted and known.rules == rules(command) and known.open == event.open:
         return (outcome(state, command, 200, answer | {"version": known.version}),)
-    corrected = corrections(state, command, known) if event.hours_version == known.hours_version else ()
+    corrected = corrections(state, event, known) if event.hours_version == known.hours_version else ()
     return event, *corrected, outcome(state, command, 201 if known.deleted else 200, answer)
 
 
@@ -132,22 +147,30 @@ def calendar_compiled(state: Sla, command: PutCalendar, known: Calendar | None) 
         timezone=command.timezone,
         country=command.country,
         subdivision=command.subdivision,
-        open=command.open,
+        open=table(state, command, known.open if known is not None and same_rules else ()),
     )
+
+
+def table(state: Sla, command: PutCalendar, known: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    """The new intervals, and what the same hours were open before them: a clock that runs may have begun there."""
+    if command.since is None:
+        return command.open
+    start = state.now - PAST_KEPT_SECONDS * SECOND
+    return with_past(command.open, known, start, command.since)[-INTERVALS_PER_CALENDAR_MAX:]
 
 
 def rules(command: PutCalendar) -> tuple[str, str, str | None, str | None]:
     return command.hours, command.timezone, command.country, command.subdivision
 
 
-def corrections(state: Sla, command: PutCalendar, calendar: Calendar) -> tuple[Event, ...]:
+def corrections(state: Sla, event: CalendarCompiled, calendar: Calendar) -> tuple[Event, ...]:
     """The clocks that the new table moves, though the hours are the same: holidays or the zone's rules changed."""
     return tuple(
         ClockCorrected(
             **about(state, contact, clock), due_at=dues[clock.breach_index], reason="calendar_recompiled"
         )
         for contact, clock in clocks_on(state, calendar)
-        if (dues := recompiled_dues(clock, command.open)) != clock.dues
+        if (dues := recompiled_dues(clock, event.open)) != clock.dues
     )
 
 

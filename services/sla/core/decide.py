@@ -5,19 +5,21 @@ each metric the tightest match. Target and ladder are pinned when the router fir
 starts at the provider's time of the message that opened it.
 
 - Facts about a contact often arrive before the router's word that it is queued. They are noted, and applied in the
-  order of arrival once the contact is there: a live contact takes the same way, its facts just don't wait.
+  order of arrival once the contact is there: a live contact takes the same way, its facts just don't wait. Nothing
+  happened after it was told, whatever a provider's clock says.
 - `first_response` is met when the customer is connected (voice) or when a response is observed that isn't automatic
   (live, async). Time counts as it happened: a response that is reported late is met at its own time, before the
   start it has taken no time at all.
 - `resolution` is met by the end of the work. While the customer owes the answer it is paused: from a response, or
-  parking with the reason `awaiting_customer`, until the customer writes or the contact is resumed.
+  parking with the reason `awaiting_customer`, until the customer writes or the contact is resumed. What is older than
+  the customer's last word hands no turn over.
 - A contact that ends without a first response is a miss, also before it was due; withdrawn by its author it counts
   for nothing.
 - Every clock ends once, with `clock.met` or `clock.cancelled`. Afterwards it is corrected at most by a response that
   was given in time and reported too late: `clock.corrected`, `clock.met`. What was raised stays raised.
 - A changed or deleted target moves no clock that runs. Neither does a calendar with other hours, but for the part
   after a pause, which counts by the hours of that day; the same hours compiled anew (holidays, time zone rules)
-  correct what is still to come: `clock.corrected`.
+  correct what is still to come: `clock.corrected`. What had passed at a pause stays as it was told.
 - Warnings, breach and steps are timers: each is raised once, in the order of its share, never before it is due, and
   what was past when the clock started here is raised at once, in the same order, with `late`.
 - A repeat contact (`con_x.r2`) has clocks of its own. Facts that ingest addressed to its predecessor are its own
@@ -25,6 +27,8 @@ starts at the provider's time of the message that opened it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from libs.common.events import Event, Settle
 from libs.common.events.commands import DeleteCalendar, DeleteTarget, PutCalendar, PutTarget
@@ -84,18 +88,18 @@ def decide(state: Sla, event: Event) -> tuple[Event, ...]:
 def on_message_added(state: Sla, message: MessageAdded) -> tuple[Event, ...]:
     if message.author != "customer":
         return ()  # A bystander doesn't take the turn back from the customer.
-    return note_outside(state, message.key, message.contact_id, Fact("message", message.occurred_at))
+    return note_outside(state, message, Fact("message", message.occurred_at, state.now))
 
 
 def on_response_observed(state: Sla, response: ResponseObserved) -> tuple[Event, ...]:
     if response.automatic:
         return ()
-    return note_outside(state, response.key, response.contact_id, Fact("response", response.occurred_at))
+    return note_outside(state, response, Fact("response", response.occurred_at, state.now))
 
 
-def note_outside(state: Sla, key: str, contact_id: str, fact: Fact) -> tuple[Event, ...]:
-    to = addressee(state, key, contact_id, fact.at)
-    return (FactNoted(key=key, at=state.now, contact_id=to, fact=fact),)
+def note_outside(state: Sla, event: MessageAdded | ResponseObserved, fact: Fact) -> tuple[Event, ...]:
+    to = addressee(state, event.key, event.contact_id, fact.at)
+    return (FactNoted(key=event.key, at=state.now, contact_id=to, fact=fact),)
 
 
 def addressee(state: Sla, key: str, contact_id: str, happened_at: int) -> str:
@@ -153,7 +157,10 @@ def inherited(state: Sla, queued: ContactQueued) -> tuple[Fact, ...]:
     before = {first, *([queued.repeat_of] if queued.repeat_of else [])}
     told = [contact for one in sorted(before) if (contact := state.contact(queued.key, one)) is not None]
     return tuple(
-        fact for contact in told for fact in contact.facts if fact.kind in OUTSIDE and fact.at >= queued.opened_at
+        fact
+        for contact in told
+        for fact in contact.facts
+        if fact.kind in OUTSIDE and fact.happened_at >= queued.opened_at
     )
 
 
@@ -194,9 +201,15 @@ def settle(state: Sla) -> tuple[Event, ...]:
     if not state.unsettled:
         return ()
     contact = state.contacts[min(state.unsettled)]
-    fact = contact.facts[contact.applied]
+    fact = as_it_happened(contact, contact.facts[contact.applied])
     applied = FactApplied(key=contact.key, at=state.now, contact_id=contact.contact_id, fact=fact)
     return *effect(state, contact, fact), applied
+
+
+def as_it_happened(contact: Contact, fact: Fact) -> Fact:
+    """What is dated later than it was told happened when it was told, yet not before its contact was opened: the
+    clock that dated both runs ahead."""
+    return replace(fact, at=max(fact.happened_at, min(fact.at, contact.opened_at)))
 
 
 def effect(state: Sla, contact: Contact, fact: Fact) -> tuple[Event, ...]:

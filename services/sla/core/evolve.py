@@ -30,10 +30,11 @@ from services.sla.core.facts import (
 from services.sla.core.limits import (
     ENDED_CONTACT_KEPT_SECONDS,
     FACTS_PER_CONTACT_MAX,
+    INTERVALS_PER_CALENDAR_MAX,
     UNQUEUED_FACTS_KEPT_SECONDS,
 )
 from services.sla.core.promise import elapsed, first_dues, recompiled_dues, resumed_dues
-from services.sla.core.state import ALWAYS, CALENDAR, TARGET, Calendar, Clock, Contact, Sla, Target
+from services.sla.core.state import CALENDAR, TARGET, Calendar, Clock, Contact, Earlier, Sla, Target
 
 
 def evolve(state: Sla, event: Event) -> None:
@@ -72,7 +73,7 @@ def new_contact(state: Sla, event: ContactInternal) -> Contact:
 
 def note(state: Sla, contact: Contact, fact: Fact) -> None:
     contact.facts.append(fact)
-    if contact.ended_at is not None and fact.at > contact.ended_at:  # A repeat contact's, which isn't queued yet.
+    if contact.ended_at is not None and fact.happened_at > contact.ended_at:  # A repeat's, which isn't queued yet.
         contact.forget_at = state.now + UNQUEUED_FACTS_KEPT_SECONDS * SECOND
     if len(contact.facts) > FACTS_PER_CONTACT_MAX:
         dropped = FACTS_PER_CONTACT_MAX // 2
@@ -87,6 +88,7 @@ def apply(contact: Contact, fact: Fact) -> None:
         case "connected":  answer(contact, fact.at)
         case "wrapped_up": contact.wrapped_up_at = fact.at
         case "resumed":    contact.wrapped_up_at = None
+        case "message":    contact.last_word_at = max(contact.last_word_at, fact.at)
         case _:            pass
 
 
@@ -138,14 +140,13 @@ def on_clock(state: Sla, event: ClockEvent) -> None:
 
 
 def new_clock(state: Sla, event: ClockStarted) -> Clock:
-    calendar = state.calendar(event.workspace, event.calendar) if event.calendar != ALWAYS else None
     return Clock(
         target=event.target,
         target_version=event.target_version,
         metric=event.metric,
         seconds=event.seconds,
         calendar=event.calendar,
-        hours_version=calendar.hours_version if calendar is not None else 0,
+        hours_version=state.hours_version(event.workspace, event.calendar),
         warn_at=event.warn_at,
         escalate=event.escalate,
         started_at=event.started_at,
@@ -161,7 +162,8 @@ def change(state: Sla, contact: Contact, clock: Clock, event: ClockEvent) -> Non
         case TargetBreached():
             clock.raised += 1
             clock.breached_at = event.at
-        case ClockPaused(): clock.paused_at = event.paused_at
+        case ClockPaused():
+            clock.banked, clock.paused_at = elapsed(state, contact, clock, event.paused_at), event.paused_at
         case ClockResumed(): resume(state, contact, clock, event.resumed_at)
         case ClockMet():
             clock.met_at, clock.late, clock.ended = event.met_at, event.late, "met"
@@ -174,7 +176,8 @@ def resume(state: Sla, contact: Contact, clock: Clock, at: int) -> None:
     assert clock.paused_at is not None, "only a paused clock goes on"
     clock.dues = resumed_dues(state, contact, clock, at)
     clock.spent = elapsed(state, contact, clock, clock.paused_at)
-    clock.running_since, clock.paused_at = at, None
+    clock.running_since, clock.paused_at, clock.banked = at, None, None
+    clock.hours_version = state.hours_version(contact.workspace, clock.calendar)
 
 
 def correct(state: Sla, clock: Clock, event: ClockCorrected) -> None:
@@ -221,5 +224,30 @@ def on_calendar_compiled(state: Sla, event: CalendarCompiled) -> None:
         country=event.country,
         subdivision=event.subdivision,
         open=event.open,
+        earlier=((known.hours_version, known.open), *known.earlier) if known is not None else (),
     )
     state.touch(f"{CALENDAR}|{event.key}|{event.calendar_id}")
+    drop_unused_tables(state, event)
+
+
+def drop_unused_tables(state: Sla, event: CalendarCompiled) -> None:
+    """The workspace's calendars keep a table that isn't in force only while a clock runs by it or will go on by it."""
+    in_use = state.hours_in_use(event.workspace)
+    for calendar in state.calendars[event.key].values():
+        before = calendar.open, calendar.earlier
+        if calendar.deleted and not any(name == calendar.calendar_id for name, _ in in_use):
+            calendar.open = ()
+        calendar.earlier = earlier_in_use(calendar, in_use)
+        if (calendar.open, calendar.earlier) != before:
+            state.touch(f"{CALENDAR}|{event.key}|{calendar.calendar_id}")
+
+
+def earlier_in_use(calendar: Calendar, in_use: set[tuple[str, int]]) -> tuple[Earlier, ...]:
+    """As far as there is room: a clock by still older hours is measured by the present ones."""
+    kept: list[Earlier] = []
+    room = INTERVALS_PER_CALENDAR_MAX
+    for version, table in calendar.earlier:
+        if version != calendar.hours_version and (calendar.calendar_id, version) in in_use and len(table) <= room:
+            kept.append((version, table))
+            room -= len(table)
+    return tuple(kept)

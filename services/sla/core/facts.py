@@ -20,6 +20,13 @@ class Fact:
 
     kind: FactKind
     at: int
+    told_at: int | None = None
+    """Of what comes from outside: when it was known here, which a clock that runs ahead may date it after."""
+
+    @property
+    def happened_at(self) -> int:
+        """Nothing happened after it was told."""
+        return self.at if self.told_at is None else min(self.at, self.told_at)
 
 
 class ContactInternal(Internal, frozen=True, kw_only=True):

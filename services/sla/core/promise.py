@@ -174,9 +174,11 @@ def met(state: Sla, contact: Contact, clock: Clock, at: int) -> ClockMet:
 
 
 def elapsed(state: Sla, contact: Contact, clock: Clock, at: int) -> int:
-    """Microseconds of open time that the clock had run at an instant, pauses left out."""
+    """Microseconds of open time that the clock had run at an instant, by its own hours, pauses left out."""
+    if clock.paused_at is not None and at >= clock.paused_at and clock.banked is not None:
+        return clock.banked
     until = at if clock.paused_at is None else min(at, clock.paused_at)
-    table = state.table(contact.workspace, clock.calendar)
+    table = state.table_of(contact.workspace, clock)
     return clock.spent + open_time(table, clock.running_since, until)
 
 
@@ -192,7 +194,9 @@ def correction(state: Sla, contact: Contact, clock: Clock) -> ClockCorrected:
 def paused(state: Sla, contact: Contact, fact: Fact) -> tuple[Event, ...]:
     """From here the customer owes the answer. A response older than the customer's last word changes nothing."""
     clock = contact.clock("resolution")
-    if clock is None or clock.ended is not None or clock.paused_at is not None or fact.at < clock.running_since:
+    if clock is None or clock.ended is not None or clock.paused_at is not None:
+        return ()
+    if fact.at < max(clock.running_since, contact.last_word_at):
         return ()
     spent = elapsed(state, contact, clock, fact.at)
     return (ClockPaused(**about(state, contact, clock), paused_at=fact.at, elapsed_seconds=spent / SECOND),)

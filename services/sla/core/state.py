@@ -2,7 +2,7 @@
 
 Entities are what is stored; indexes and timers are derived from them and rebuilt after a restore. A timer is
 (due, id): one a clock for its next moment, one a contact for forgetting it. Timers that no longer hold stay in the
-heap and are passed over when they come up.
+heap and are passed over when they come up, or dropped when most are such.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from libs.common.events import workspace_key
 from libs.common.events.values import EscalationStep, Match, Medium, Metric, Visibility
-from services.sla.core.clocks import NEVER, Table
+from services.sla.core.clocks import NEVER, Interval, Table
 from services.sla.core.facts import Fact
 from services.sla.core.ladder import Moment, moments
+from services.sla.core.limits import STALE_TIMERS_MIN
 
 CONTACT, TARGET, CALENDAR = "contact", "target", "calendar"
 FORGET = "forget"
@@ -24,7 +25,8 @@ ALWAYS = "always"
 
 @dataclass(kw_only=True, slots=True)
 class Target:
-    """A promise as it is configured now. A deleted one keeps its version and sequence."""
+    """A promise as it is configured now. A deleted one stays for its version and sequence, which go on if its id
+    comes back."""
 
     key: str
     target_id: str
@@ -40,8 +42,14 @@ class Target:
     escalate: tuple[EscalationStep, ...] = ()
 
 
+Earlier = tuple[int, tuple[Interval, ...]]
+"""An hours version and its table."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Calendar:
+    """Business hours as they are configured now; a deleted one as a deleted target."""
+
     key: str
     calendar_id: str
     version: int = 0
@@ -52,7 +60,10 @@ class Calendar:
     timezone: str = "UTC"
     country: str | None = None
     subdivision: str | None = None
-    open: tuple[tuple[int, int], ...] = ()
+    open: tuple[Interval, ...] = ()
+    """Empty for a deleted one, unless a clock still needs it."""
+    earlier: tuple[Earlier, ...] = ()
+    """The last tables of hours that were replaced, the latest first, while a clock still runs by them."""
 
     @property
     def rules(self) -> tuple[str, str, str | None, str | None]:
@@ -80,6 +91,8 @@ class Clock:
     spent: int = 0
     """Microseconds of open time that had passed at `running_since`."""
     paused_at: int | None = None
+    banked: int | None = None
+    """Microseconds of open time that had passed at `paused_at`."""
     dues: tuple[int, ...]
     """When each of the moments falls due, while the clock runs on."""
     raised: int = 0
@@ -128,6 +141,8 @@ class Contact:
     facts: list[Fact] = field(default_factory=list)
     applied: int = 0
     """How many of the facts had their effect."""
+    last_word_at: int = 0
+    """When the customer wrote last."""
     wrapped_up_at: int | None = None
     ended_at: int | None = None
     forget_at: int | None = None
@@ -180,7 +195,7 @@ class Sla:
     """Entity keys of contacts with facts to apply."""
     timers: list[tuple[int, str]] = field(default_factory=list)
     scheduled: dict[str, int] = field(default_factory=dict)
-    """Timer id → the due time that stands in the heap for it."""
+    """Timer id → when it is due as things stand; the heap has an entry for it."""
     touched: set[str] = field(default_factory=set)
 
     def contact(self, key: str, contact_id: str) -> Contact | None:
@@ -205,6 +220,26 @@ class Sla:
         calendar = self.calendar(workspace, calendar_id)
         return calendar.open if calendar is not None else ()
 
+    def table_of(self, workspace: str, clock: Clock) -> Table:
+        """The open intervals by which a clock runs: of the hours that it began or last went on with."""
+        calendar = self.calendar(workspace, clock.calendar)
+        earlier = dict(calendar.earlier) if calendar is not None else {}
+        return earlier.get(clock.hours_version, self.table(workspace, clock.calendar))
+
+    def hours_version(self, workspace: str, calendar_id: str) -> int:
+        """0 for `always`."""
+        calendar = self.calendar(workspace, calendar_id)
+        return calendar.hours_version if calendar is not None else 0
+
+    def hours_in_use(self, workspace: str) -> set[tuple[str, int]]:
+        """(calendar, hours version) of every clock, for as long as its contact is remembered."""
+        return {
+            (clock.calendar, clock.hours_version)
+            for contact in self.contacts.values()
+            if contact.workspace == workspace
+            for clock in contact.clocks
+        }
+
     def touch(self, entity_key: str) -> None:
         self.touched.add(entity_key)
 
@@ -223,8 +258,11 @@ class Sla:
         self._schedule(contact.forget_at, f"{entity_key}|{FORGET}")
 
     def forget(self, contact: Contact) -> None:
-        del self.contacts[contact.entity_key]
-        self.unsettled.pop(contact.entity_key, None)
+        entity_key = contact.entity_key
+        del self.contacts[entity_key]
+        self.unsettled.pop(entity_key, None)
+        for name in (FORGET, *(clock.metric for clock in contact.clocks)):
+            self._schedule(None, f"{entity_key}|{name}")
 
     def _index_repeat(self, contact: Contact) -> None:
         first = first_of(contact.contact_id)
@@ -237,31 +275,24 @@ class Sla:
             del self.repeats[first_key]
 
     def _schedule(self, due: int | None, timer_id: str) -> None:
-        if due is not None and self.scheduled.get(timer_id) != due:
+        if due is None:
+            self.scheduled.pop(timer_id, None)
+        elif self.scheduled.get(timer_id) != due:
             self.scheduled[timer_id] = due
             heapq.heappush(self.timers, (due, timer_id))
+        if len(self.timers) > STALE_TIMERS_MIN + 2 * len(self.scheduled):
+            self.timers = [(due, timer_id) for timer_id, due in self.scheduled.items()]
+            heapq.heapify(self.timers)
 
     def earliest(self) -> tuple[int, str] | None:
         """The timer that comes first in (due, id) order; those that no longer hold are dropped on the way."""
         while self.timers:
             due, timer_id = self.timers[0]
-            if self.scheduled.get(timer_id) == due == self.due_of(timer_id):
+            if self.scheduled.get(timer_id) == due:
                 return due, timer_id
-            self.drop_earliest()
+            heapq.heappop(self.timers)
         return None
 
     def drop_earliest(self) -> None:
-        due, timer_id = heapq.heappop(self.timers)
-        if self.scheduled.get(timer_id) == due:
-            del self.scheduled[timer_id]
-
-    def due_of(self, timer_id: str) -> int | None:
-        """When this timer is due as things stand; None when it isn't."""
-        entity_key, _, name = timer_id.rpartition("|")
-        contact = self.contacts.get(entity_key)
-        if contact is None:
-            return None
-        if name == FORGET:
-            return contact.forget_at
-        clock = contact.clock(name)
-        return clock.next_at if clock is not None else None
+        _, timer_id = heapq.heappop(self.timers)
+        del self.scheduled[timer_id]

@@ -134,6 +134,7 @@ async def test_the_clocks_of_a_contact_have_the_contracts_shape(site: Site) -> N
 
 async def test_a_breach_is_listed_and_counts_in_the_attainment(site: Site) -> None:
     await site.put("/v1/targets/t", TARGET | {"match": {}, "seconds": 10})
+    await site.advance(5)
     await site.tell(opened("late"), queued("late", channel="x"), opened("fast"), queued("fast", channel="email"))
     await site.tell(response("fast", at=5), closed("late", at=9))
     await site.until("late", "clock.cancelled")

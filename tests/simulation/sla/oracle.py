@@ -28,6 +28,11 @@ def second(instant: int) -> int:
     return (instant - NINE) // SECOND
 
 
+def happened(now: int, event: ResponseObserved | MessageAdded) -> int:
+    """The second; what a clock that runs ahead dates later than it was told happened when it was told."""
+    return min(now, second(event.occurred_at))
+
+
 @dataclass
 class Story:
     """One contact as it was told: what applies to it, in the order in which that became known."""
@@ -57,8 +62,8 @@ class History:
         contact_id = getattr(event, "contact_id", "")
         match event:
             case ContactQueued(): self._queue(event)
-            case ResponseObserved(automatic=False): self._fact(now, contact_id, "response", second(event.occurred_at))
-            case MessageAdded(author="customer"): self._fact(now, contact_id, "message", second(event.occurred_at))
+            case ResponseObserved(automatic=False): self._fact(now, contact_id, "response", happened(now, event))
+            case MessageAdded(author="customer"): self._fact(now, contact_id, "message", happened(now, event))
             case ContactWithdrawn(): self._routed(contact_id, "withdrawn", second(event.occurred_at))
             case ContactAssigned(medium="voice"): self._routed(contact_id, "connected", second(event.at))
             case ContactParked(reason="awaiting_customer"): self._routed(contact_id, "parked", second(event.at))
@@ -124,17 +129,24 @@ def is_open(calendar: str, at: int) -> bool:
 
 def pauses(facts: list[tuple[str, int]], start: int) -> list[tuple[int, int]]:
     """While the customer owed the answer; the last one may be without end. A fact older than the turn it would
-    change changes nothing."""
+    change, or than the customer's last word, changes nothing."""
     found: list[tuple[int, int]] = []
     paused_at: int | None = None
-    running_since = start
+    ours_since = start
     for kind, at in facts:
-        if kind in {"response", "parked"} and paused_at is None and at >= running_since:
+        if kind in {"response", "parked"} and paused_at is None and at >= ours_since:
             paused_at = at
         elif kind in {"message", "resumed"} and paused_at is not None and at >= paused_at:
             found.append((paused_at, at))
-            paused_at, running_since = None, at
+            paused_at, ours_since = None, max(ours_since, at)
+        ours_since = max(ours_since, at) if kind == "message" else ours_since
     return [*found, (paused_at, HORIZON)] if paused_at is not None else found
+
+
+def in_force(facts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Until the contact was withdrawn."""
+    gone = next((index for index, (kind, _) in enumerate(facts) if kind == "withdrawn"), len(facts))
+    return facts[:gone]
 
 
 def due(story: Story, metric: str, share: float, facts: list[tuple[str, int]]) -> int:
@@ -142,6 +154,14 @@ def due(story: Story, metric: str, share: float, facts: list[tuple[str, int]]) -
     wanted = target_of(story, metric)
     stopped = pauses(facts, story.start) if metric == "resolution" else []
     return counted(wanted.calendar, story.start, round(share * wanted.seconds * 1_000), tuple(stopped))
+
+
+def ran(story: Story, metric: str, until: int, facts: list[tuple[str, int]]) -> int:
+    """For how many seconds a clock has run."""
+    calendar = target_of(story, metric).calendar
+    stopped = pauses(facts, story.start) if metric == "resolution" else []
+    seconds = range(story.start, until)
+    return sum(is_open(calendar, at) and not any(a <= at < b for a, b in stopped) for at in seconds)
 
 
 @cache
@@ -162,7 +182,7 @@ def outcome(story: Story, metric: str) -> str:
 
 def first_response(story: Story) -> str:
     answers = "connected" if story.queued.medium == "voice" else "response"
-    gone = next((i for i, (kind, _) in enumerate(story.facts) if kind == "withdrawn"), len(story.facts))
+    gone = len(in_force(story.facts))
     given = [at for kind, at in story.facts[:gone] if kind == answers]
     if not given and (gone < len(story.facts) or story.end == "withdrawn"):
         return "cancelled"

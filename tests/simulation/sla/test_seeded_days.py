@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import pytest
 
 from libs.common.events import SECOND, Event
 from libs.common.events.codec import Envelope
+from libs.common.events.commands import PutCalendar
 from libs.common.events.escalations import (
     ClockCancelled,
     ClockEvent,
@@ -20,11 +22,11 @@ from libs.common.events.escalations import (
     TargetWarned,
 )
 from services.sla.core.core import SlaCore
-from services.sla.core.facts import ContactEnded, FactNoted
+from services.sla.core.facts import ContactEnded, FactApplied, FactNoted
 from services.sla.core.ladder import moments
 from services.sla.core.state import Sla
-from tests.simulation.sla.oracle import History, due, outcome, second, target_of
-from tests.simulation.sla.world import CONFIGURATION, Day, day
+from tests.simulation.sla.oracle import History, due, in_force, outcome, pauses, ran, second, target_of
+from tests.simulation.sla.world import CONFIGURATION, TOPICS, Day, day
 from tests.unit.sla.driver import SlaDriver
 
 SEEDS = range(60)
@@ -57,13 +59,12 @@ def run(made: Day, core: SlaCore | None = None, *, restart_every: int = 0) -> Ru
 
 
 def batches(made: Day) -> list[tuple[int, list[Event]]]:
-    """What arrives in an outage is read when it is over, contacts first."""
+    """What arrives in an outage is read when it is over, topic by topic."""
     found: defaultdict[int, list[Event]] = defaultdict(list)
     for at, event in made.ordered():
         over = [end for start, end in made.outages if start < at < end]
         found[max([int(at), *over])].append(event)
-    topics = ("omniroute.contacts.v1", "omniroute.routing.v1")
-    return [(at, sorted(found[at], key=lambda event: topics.index(str(event.topic)))) for at in sorted(found)]
+    return [(at, sorted(found[at], key=lambda event: TOPICS.index(str(event.topic)))) for at in sorted(found)]
 
 
 def idle_until(driver: SlaDriver, made: Day, now: int) -> None:
@@ -93,6 +94,8 @@ def check(result: Run) -> None:
         starts_and_ends(clock, events)
         raised_once_in_order(clock, events)
         never_early(result.history, clock, events)
+        turns_hold(result.history, clock, events)
+        measured(result.history, clock, events)
         raised_when_due(result.history, clock, events)
         outcome_holds(result.history, clock, events)
     sequences_have_no_gap(result.driver.envelopes)
@@ -125,6 +128,22 @@ def never_early(history: History, clock: Clock, events: list[ClockEvent]) -> Non
         if share is not None:
             soonest = due(story, metric, share, known_pauses(events, event))
             require(second(event.at) >= soonest, "never early", clock, event.type, share, second(event.at), soonest)
+
+
+def turns_hold(history: History, clock: Clock, events: list[ClockEvent]) -> None:
+    """It is paused whenever the history says that the customer owed the answer."""
+    story, metric = history.stories[clock[0]], clock[1]
+    told = [second(one.paused_at) for one in events if isinstance(one, ClockPaused)]
+    expected = [start for start, _ in pauses(in_force(story.facts), story.start)] if metric == "resolution" else []
+    require(told == expected, "paused while the customer owes", clock, told, expected)
+
+
+def measured(history: History, clock: Clock, events: list[ClockEvent]) -> None:
+    story, metric = history.stories[clock[0]], clock[1]
+    for event in events:
+        if isinstance(event, ClockMet):
+            expected = ran(story, metric, second(event.met_at), known_pauses(events, event))
+            require(event.elapsed_seconds == expected, "measured in open time", clock, event, expected)
 
 
 def share_of(event: ClockEvent) -> float | None:
@@ -267,8 +286,6 @@ class LeavesClocksOpen(SlaCore):
 
 class CountsArrivalNotOccurrence(SlaCore):
     def decide(self, state: Sla, event: Event) -> tuple[Event, ...]:
-        import msgspec
-
         decided = super().decide(state, event)
         return tuple(
             msgspec.structs.replace(one, late=state.now > one.met_at and one.elapsed_seconds * 2 > one.seconds)
@@ -276,6 +293,27 @@ class CountsArrivalNotOccurrence(SlaCore):
             else one
             for one in decided
         )
+
+
+class IgnoresTheLastWord(SlaCore):
+    def evolve(self, state: Sla, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, FactApplied) and (contact := state.contact(event.key, event.contact_id)) is not None:
+            contact.last_word_at = 0
+
+
+class BelievesClocksThatRunAhead(SlaCore):
+    def evolve(self, state: Sla, event: Event) -> None:
+        if isinstance(event, FactNoted):
+            event = msgspec.structs.replace(event, fact=replace(event.fact, told_at=None))
+        super().evolve(state, event)
+
+
+class ForgetsWhenItWasOpen(SlaCore):
+    def decide(self, state: Sla, event: Event) -> tuple[Event, ...]:
+        if isinstance(event, PutCalendar):
+            event = msgspec.structs.replace(event, since=None)
+        return super().decide(state, event)
 
 
 class LosesAPause(SlaCore):
@@ -286,9 +324,19 @@ class LosesAPause(SlaCore):
         super().loaded(state)
 
 
-@pytest.mark.parametrize(
-    "bug", [FiresEarly, RepeatsSteps, ForgetsEarlyFacts, LeavesClocksOpen, CountsArrivalNotOccurrence]
+BUGS = (
+    FiresEarly,
+    RepeatsSteps,
+    ForgetsEarlyFacts,
+    LeavesClocksOpen,
+    CountsArrivalNotOccurrence,
+    IgnoresTheLastWord,
+    BelievesClocksThatRunAhead,
+    ForgetsWhenItWasOpen,
 )
+
+
+@pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_caught(bug: type[SlaCore]) -> None:
     caught = 0
     for seed in range(15):

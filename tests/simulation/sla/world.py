@@ -22,6 +22,7 @@ from tests.unit.sla.driver import (
     queued,
     response,
     resumed,
+    seconds,
     target,
     withdrawn,
 )
@@ -45,16 +46,20 @@ TARGETS = {
 CONFIGURATION: tuple[Event, ...] = (calendar("office", *OFFICE), *TARGETS.values())
 
 
+TOPICS = ("omniroute.contacts.v1", "omniroute.routing.v1", "omniroute.commands.v1")
+"""In the order in which the machine feeds what came at one time."""
+
+
 @dataclass
 class Day:
-    """What arrives when; of equal times contacts come before routing, as the machine feeds them."""
+    """What arrives when."""
 
     arrivals: list[tuple[float, int, Event]] = field(default_factory=list)
     outages: list[tuple[int, int]] = field(default_factory=list)
     ends_at: int = 0
 
     def tell(self, arrives: int, event: Event) -> None:
-        self.arrivals.append((arrives, 0 if event.topic == "omniroute.contacts.v1" else 1, event))
+        self.arrivals.append((arrives, TOPICS.index(str(event.topic)), event))
         self.ends_at = max(self.ends_at, arrives)
 
     def ordered(self) -> list[tuple[float, Event]]:
@@ -69,12 +74,31 @@ def day(seed: int, contacts: int = 12) -> Day:
     for _ in range(draw.randrange(3)):
         start = draw.randrange(0, 3_500)
         made.outages.append((start, start + draw.randrange(5, 400)))
+    for number in range(15):
+        compile_again(draw, made, number, draw.randrange(0, 4_000))
     return made
+
+
+def compile_again(draw: random.Random, made: Day, number: int, at: int) -> None:
+    """The office's hours anew, from a while ago on, now and then after others that stood for a moment: what a clock
+    does by them stays the same."""
+    since = at - draw.randrange(0, 300)
+    if draw.random() < 0.3:
+        made.tell(at, calendar("office", (at, 60_000), hours="Mo", command_id=f"other.{number}"))
+        made.tell(at, calendar("office", *OFFICE, command_id=f"back.{number}"))
+    else:
+        table = [(max(opens, since), closes) for opens, closes in OFFICE if closes > since]
+        made.tell(at, calendar("office", *table, since=seconds(since), command_id=f"again.{number}"))
 
 
 def delay(draw: random.Random) -> int:
     """How long the news takes: mostly moments, sometimes minutes."""
-    return draw.randrange(0, 200) if draw.random() < 0.15 else draw.randrange(0, 3)
+    return draw.randrange(0, 200) if draw.random() < 0.25 else draw.randrange(0, 3)
+
+
+def ahead(draw: random.Random) -> int:
+    """By how much the clock of whoever dates it runs ahead: mostly not at all."""
+    return draw.randrange(1, 300) if draw.random() < 0.25 else 0
 
 
 def live_through(draw: random.Random, made: Day, contact_id: str, at: int) -> None:
@@ -102,15 +126,18 @@ def work(draw: random.Random, made: Day, contact_id: str, at: int, routed: int, 
 
 
 def turn(draw: random.Random, made: Day, contact_id: str, now: int, routed: int, traits: dict[str, Any]) -> None:
-    match draw.randrange(7):
-        case 0 | 1: made.tell(now + delay(draw), response(contact_id, at=now))
+    match draw.randrange(8):
+        case 0 | 1: made.tell(now + delay(draw), response(contact_id, at=now + ahead(draw)))
         case 2: made.tell(now + delay(draw), response(contact_id, at=now, automatic=True))
-        case 3: made.tell(now + delay(draw), message(contact_id, at=now))
+        case 3: made.tell(now + delay(draw), message(contact_id, at=now + ahead(draw)))
         case 4: made.tell(now + delay(draw), message(contact_id, at=now, author="bystander"))
         case 5 if now >= routed: made.tell(now, assigned(contact_id, at=now, medium=traits["medium"]))
         case 6 if now >= routed:
             made.tell(now, parked(contact_id, at=now, reason=draw.choice(["awaiting_customer", "awaiting_supplier"])))
             made.tell(now + 50, resumed(contact_id, at=now + 50))
+        case 7:  # The echo of a response comes after the customer's next word.
+            made.tell(now, message(contact_id, at=now))
+            made.tell(now + 1 + delay(draw), response(contact_id, at=now - 2))
 
 
 def end(draw: random.Random, made: Day, contact_id: str, ended: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from libs.common.events import ESCALATIONS, OUTCOMES, SECOND, SLA_STATE, Event, workspace_key
 from libs.common.events.codec import Envelope, decode, encode_headers, encode_value, instant
-from libs.common.events.commands import CommandDecided, PutCalendar, PutTarget
+from libs.common.events.commands import CommandDecided, DeleteCalendar, DeleteTarget, PutCalendar, PutTarget
 from libs.common.events.contacts import ContactOpened, ContactWithdrawn, MessageAdded, ResponseObserved
 from libs.common.events.escalations import ClockEvent
 from libs.common.events.routing import (
@@ -64,6 +64,12 @@ class SlaDriver:
             self.now = max(self.now, due)
             self.receive()
         self.now = until
+
+    def at(self, second: float, *events: Event) -> SlaDriver:
+        """Feed events at a second after nine."""
+        self.advance((seconds(second) - self.now) / SECOND)
+        self.receive(*events)
+        return self
 
     def restart(self) -> None:
         """Go on from what was stored, as another process would."""
@@ -140,6 +146,16 @@ def calendar(calendar_id: str, *open_hours: tuple[float, float], **more: Any) ->
     fields: dict[str, Any] = {"command_id": f"put.{calendar_id}.{len(open_hours)}"} | more
     table = tuple((seconds(start), seconds(end)) for start, end in open_hours)
     return PutCalendar(key=EVERYWHERE, at=NINE, actor="key_1", calendar_id=calendar_id, open=table, **fields)
+
+
+def delete_target(target_id: str) -> DeleteTarget:
+    return DeleteTarget(key=EVERYWHERE, at=NINE, actor="key_1", command_id=f"delete.{target_id}", target_id=target_id)
+
+
+def delete_calendar(calendar_id: str) -> DeleteCalendar:
+    return DeleteCalendar(
+        key=EVERYWHERE, at=NINE, actor="key_1", command_id=f"delete.{calendar_id}", calendar_id=calendar_id
+    )
 
 
 def ladder(*steps: float) -> tuple[EscalationStep, ...]:

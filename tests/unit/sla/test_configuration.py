@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from libs.common.events import Event
-from libs.common.events.commands import DeleteCalendar, DeleteTarget
+from services.sla.core.limits import IDS_PER_WORKSPACE_MAX
+from services.sla.core.state import Calendar, Target
 from tests.unit.sla.driver import (
     EVERYWHERE,
-    NINE,
     SlaDriver,
     calendar,
+    delete_calendar,
+    delete_target,
     ladder,
     message,
     opened,
@@ -19,17 +21,6 @@ from tests.unit.sla.driver import (
     seconds,
     target,
 )
-
-
-def delete_target(target_id: str) -> DeleteTarget:
-    return DeleteTarget(key=EVERYWHERE, at=NINE, actor="k", command_id=f"delete.{target_id}", target_id=target_id)
-
-
-def delete_calendar(calendar_id: str) -> DeleteCalendar:
-    return DeleteCalendar(
-        key=EVERYWHERE, at=NINE, actor="k", command_id=f"delete.{calendar_id}", calendar_id=calendar_id
-    )
-
 
 OFFICE = calendar("office", (0, 1_000))
 BY_OFFICE = target(calendar="office")
@@ -75,6 +66,18 @@ def test_versions_and_sequences_outlive_a_deletion() -> None:
     driver.receive(target(command_id="2"))
     assert driver.last("target.updated").target_version == 3
     assert [one.sequence for one in driver.envelopes] == [1, 2, 3]
+
+
+def test_ids_are_bounded_and_one_that_was_there_can_always_come_back() -> None:
+    driver = SlaDriver()
+    gone = [f"gone{number}" for number in range(IDS_PER_WORKSPACE_MAX)]
+    state = driver.machine.state
+    state.targets[EVERYWHERE] = {one: Target(key=EVERYWHERE, target_id=one, deleted=True) for one in gone}
+    state.calendars[EVERYWHERE] = {one: Calendar(key=EVERYWHERE, calendar_id=one, deleted=True) for one in gone}
+    driver.receive(target("new"), calendar("new", (0, 9)))
+    assert [one.code for one in driver.outcomes] == ["too_many_targets", "too_many_calendars"]
+    driver.receive(target("gone0"), calendar("gone0", (0, 9)))
+    assert [one.status for one in driver.outcomes[2:]] == [201, 201]
 
 
 def test_a_workspace_sees_only_its_own() -> None:
@@ -126,8 +129,9 @@ def test_a_target_and_a_calendar_of_one_id_never_share_an_event_id() -> None:
 
 def test_a_paused_clock_is_corrected_when_it_goes_on() -> None:
     driver = SlaDriver(calendar("office", (0, 50), (100, 9_000)))
-    driver.receive(target(metric="resolution", seconds=100, calendar="office"), opened(), queued(), response(at=10))
+    driver.receive(target(metric="resolution", seconds=100, calendar="office"), opened(), queued())
+    driver.at(10, response(at=10))
     driver.receive(calendar("office", (0, 50), (1_000, 9_000), command_id="2"))
     assert driver.types()[-1] == "clock.paused"
-    driver.receive(message(at=20))
+    driver.at(20, message(at=20))
     assert driver.last("clock.resumed").due_at == seconds(1_060)

@@ -12,6 +12,7 @@ from tests.unit.sla.driver import (
     abandoned,
     assigned,
     closed,
+    delete_target,
     ladder,
     message,
     opened,
@@ -33,8 +34,7 @@ RESOLVED = target(metric="resolution", seconds=100)
 def after(driver: SlaDriver, *timed: tuple[float, Event]) -> SlaDriver:
     """Feed each event at its second."""
     for second, event in timed:
-        driver.advance((seconds(second) - driver.now) / 1_000_000)
-        driver.receive(event)
+        driver.at(second, event)
     return driver
 
 
@@ -79,6 +79,8 @@ def test_first_response(rule: str, traits: dict[str, Any], what: list[Any], foll
         ("nor an older message", [(9, response(at=9)), (20, message(at=8))], ["clock.paused"]),
         ("an older response takes no turn", [(5, response(at=5)), (9, message(at=9)), (12, response(at=8))],
          ["clock.paused", "clock.resumed"]),
+        ("nor does one told after the customer's last word", [(9, message(at=9)), (12, response(at=8))], []),
+        ("one given after it does", [(9, message(at=9)), (12, response(at=10))], ["clock.paused"]),
         ("the router can resume", [(9, parked(at=9)), (20, resumed(at=20))], ["clock.paused", "clock.resumed"]),
         ("a pause is no time", [(9, response(at=9)), (500, message(at=500)), (590, closed(at=590))],
          ["clock.paused", "clock.resumed", "clock.met"]),
@@ -104,9 +106,7 @@ def test_a_clock_starts_at_the_providers_time() -> None:
 
 
 def test_a_response_known_before_the_queueing_counts() -> None:
-    driver = SlaDriver(FIRST, opened(), response(at=5))
-    driver.advance(20)
-    driver.receive(queued())
+    driver = SlaDriver(FIRST, opened()).at(5, response(at=5)).at(20, queued())
     assert driver.types() == ["clock.started", "clock.met"]
     assert driver.last("clock.met").elapsed_seconds == 5
 
@@ -121,6 +121,23 @@ def test_a_response_reported_after_the_breach_is_met_at_its_own_time() -> None:
     driver = after(SlaDriver(FIRST, opened(), queued()), (120, response(at=60)))
     assert driver.types() == ["clock.started", "target.breached", "clock.corrected", "clock.met"]
     assert (driver.last("clock.met").late, driver.last("clock.met").met_at) == (False, seconds(60))
+
+
+def test_nothing_happens_after_it_was_told() -> None:
+    driver = after(SlaDriver(FIRST, opened(), queued()), (90, response(at=110)))
+    assert driver.types() == ["clock.started", "clock.met"]
+    assert (driver.last("clock.met").late, driver.last("clock.met").met_at) == (False, seconds(90))
+
+
+def test_nor_when_it_was_told_before_the_queueing() -> None:
+    driver = SlaDriver(FIRST, opened()).at(90, response(at=110)).at(120, queued())
+    assert driver.types() == ["clock.started", "clock.met"]
+
+
+def test_a_provider_whose_clock_runs_ahead_hands_the_turn_over_too() -> None:
+    driver = after(SlaDriver(RESOLVED, opened(at=60), queued(at=60)), (10, response(at=70)))
+    assert driver.types() == ["clock.started", "clock.paused"]
+    assert driver.last("clock.paused").paused_at == seconds(60)
 
 
 def test_an_earlier_response_corrects_a_late_one() -> None:
@@ -144,20 +161,12 @@ def test_what_is_said_after_the_closing_answers_nothing() -> None:
     [
         ("the tightest binds", [target("slow", seconds=500), target("fast", seconds=50)], "fast"),
         ("equal: the lower id", [target("b"), target("a")], "a"),
-        ("a deleted one binds nobody", [target("a"), target("b", seconds=200), "delete a"], "b"),
+        ("a deleted one binds nobody", [target("a"), target("b", seconds=200), delete_target("a")], "b"),
     ],
 )
 def test_which_target_binds(rule: str, targets: list[Any], bound: str) -> None:
-    driver = SlaDriver(*(deleted(one) if isinstance(one, str) else one for one in targets), opened(), queued())
+    driver = SlaDriver(*targets, opened(), queued())
     assert driver.last("clock.started").target == bound, rule
-
-
-def deleted(words: str) -> Event:
-    from libs.common.events.commands import DeleteTarget
-    from tests.unit.sla.driver import EVERYWHERE, NINE
-
-    name = words.split()[1]
-    return DeleteTarget(key=EVERYWHERE, at=NINE, actor="key_1", command_id=f"delete.{name}", target_id=name)
 
 
 def test_no_target_no_clock() -> None:

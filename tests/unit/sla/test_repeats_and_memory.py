@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from services.sla.core.limits import ENDED_CONTACT_KEPT_SECONDS, FACTS_PER_CONTACT_MAX, UNQUEUED_FACTS_KEPT_SECONDS
+from services.sla.core.limits import (
+    ENDED_CONTACT_KEPT_SECONDS,
+    FACTS_PER_CONTACT_MAX,
+    STALE_TIMERS_MIN,
+    UNQUEUED_FACTS_KEPT_SECONDS,
+)
 from tests.unit.sla.driver import SlaDriver, closed, message, opened, queued, response, target
 
 FIRST = target(seconds=100)
@@ -29,7 +34,8 @@ def test_a_repeat_has_a_clock_of_its_own() -> None:
 
 def test_an_answer_to_the_repeat_may_still_name_the_first_contact() -> None:
     driver = reopened(61)
-    driver.receive(queued("c1.r2", at=60, reason="reopened", repeat_of="c1"), response("c1", at=70))
+    driver.receive(queued("c1.r2", at=60, reason="reopened", repeat_of="c1"))
+    driver.at(70, response("c1", at=70))
     assert (driver.last("clock.met").contact_id, driver.last("clock.met").elapsed_seconds) == ("c1.r2", 10)
 
 
@@ -54,6 +60,18 @@ def test_an_old_answer_is_not_the_repeats() -> None:
     assert driver.types()[-1] == "clock.started"
 
 
+def test_an_answer_by_a_clock_that_runs_ahead_is_the_repeats() -> None:
+    driver = reopened(61)
+    driver.receive(queued("c1.r2", at=90, reason="reopened", repeat_of="c1"), response("c1", at=100))
+    assert (driver.last("clock.met").contact_id, driver.last("clock.met").elapsed_seconds) == ("c1.r2", 0)
+
+
+def test_what_was_told_before_the_repeat_began_is_not_the_repeats() -> None:
+    driver = SlaDriver(FIRST, opened(), queued()).at(20, response(at=100)).at(50, closed(at=50))
+    driver.at(90, queued("c1.r2", at=90, reason="reopened", repeat_of="c1"))
+    assert driver.types()[-1] == "clock.started"
+
+
 def test_a_repeat_of_a_repeat() -> None:
     driver = reopened(61)
     driver.receive(queued("c1.r2", at=60, reason="reopened", repeat_of="c1"), closed("c1.r2", at=61))
@@ -68,6 +86,15 @@ def test_an_ended_contact_is_forgotten_after_a_while() -> None:
     driver.advance(1)
     assert "contact|acme/main|c1" not in driver.stored
     assert driver.machine.core.next_due(driver.machine.state) is None
+
+
+def test_timers_of_what_has_ended_are_not_kept_until_they_are_due() -> None:
+    driver = SlaDriver(target(seconds=86_400), opened("a"), queued("a"))
+    for name in (f"c{number}" for number in range(3 * STALE_TIMERS_MIN)):
+        driver.receive(opened(name), queued(name), response(name), closed(name))
+    driver.advance(ENDED_CONTACT_KEPT_SECONDS)
+    assert list(driver.machine.state.scheduled) == ["contact|acme/main|a|first_response"]
+    assert len(driver.machine.state.timers) <= STALE_TIMERS_MIN + 2
 
 
 def test_facts_of_a_contact_that_is_never_queued_are_forgotten_too() -> None:
