@@ -15,8 +15,9 @@ from typing import Any
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
+
+from libs.common.postgres import create_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE_FILES = ("libs/**/tables.py", "services/**/tables.py")
@@ -54,7 +55,7 @@ def migrate(connection: Connection) -> None:
 
 
 async def migrate_address(address: str) -> None:
-    engine = create_async_engine(address.replace("postgresql://", "postgresql+asyncpg://", 1))
+    engine = create_engine(address, {})
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

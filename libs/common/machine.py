@@ -5,7 +5,7 @@
 `Machine` is deterministic: the same entities and the same steps give the same drafts, byte for byte. The journal
 records the steps, so a replay is this same class fed from the journal. What it adds to a core:
 
-- one outcome per command, and the same outcome again for a command id seen in the last 10 minutes;
+- one outcome per command, and the same outcome again for a command id that was decided in the last 10 minutes;
 - id, `sequence` and `cause` of every event; `Settle` after every input until nothing follows;
 - what can't be read or decided becomes a dead letter and stops nothing; a failing `evolve` leaves the state unusable
   and raises `EvolveFailed`: the caller restores, and on the third failure at one place has it skipped.
@@ -28,6 +28,8 @@ from libs.common.outbox import outbox_position, relay_repeats
 
 OUTCOME_KEPT_SECONDS: Final = 600
 STRIKES_MAX: Final = 3
+UNDECIDED: Final = "undecided"
+"""The outcome of a command that became a dead letter. It isn't remembered: put back, the command is decided again."""
 SKIPPED: Final = "evolve failed three times"
 POSITIONS_KEY: Final = "positions"
 AFTER_HEADER: Final = "omni-after-contacts"
@@ -240,11 +242,15 @@ class Machine(Generic[S]):
     def _answer(self, outcome: CommandDecided, cause: str, trace: str | None) -> None:
         state = msgspec.json.decode(_JSON.encode(outcome.state))  # as a restore reads it: a repeat has the same bytes.
         outcome = msgspec.structs.replace(outcome, state=state, batch=self.positions.batch + 1)
+        if outcome.code != UNDECIDED:
+            self._remember(outcome)
+        self._publish(outcome, 1, cause, trace)
+
+    def _remember(self, outcome: CommandDecided) -> None:
         remembered = Remembered(
             key=outcome.key, at=outcome.at, status=outcome.status, code=outcome.code, state=outcome.state
         )
         self._outcomes[outcome.command_id] = self._remembered[outcome.command_id] = remembered
-        self._publish(outcome, 1, cause, trace)
 
     def _publish(self, event: Event, sequence: int, cause: str, trace: str | None) -> None:
         assert event.topic is not None
@@ -317,7 +323,7 @@ def _outcome(command_id: str, known: Remembered) -> CommandDecided:
 
 def _undecided(command: Command) -> CommandDecided:
     return CommandDecided(
-        key=command.key, at=command.at, command_id=command.command_id, status=500, code="undecided"
+        key=command.key, at=command.at, command_id=command.command_id, status=500, code=UNDECIDED
     )
 
 

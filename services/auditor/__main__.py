@@ -1,7 +1,8 @@
 """The auditor for as long as there is traffic: reads what the services write, and says aloud which promise breaks.
 
-It begins at the present ends and knows nothing of what was before, so a start never alarms; what it then remembers is
-bounded by what is open and by a day of what has ended. One in an installation is enough: it reads every partition.
+It begins at the present ends and knows nothing of what was before, so a start never alarms; nor does a log that was
+away, which nobody could write to. What it then remembers is bounded by what is open and by a day of what has ended.
+One in an installation is enough: it reads every partition.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Watch:
         self._log = port
         self._clock = clock
         self._next = start
-        self._checkers = [Checker(partition, from_start=False) for partition in range(port.partitions)]
+        partitions, now = range(port.partitions), clock.now()
+        self._checkers = [Checker(partition, from_start=False, began_at=now) for partition in partitions]
         self.broken: int = 0
         """How many promises were seen broken."""
 
@@ -82,6 +84,8 @@ class Watch:
     async def _rest(self, failure: LogError) -> None:
         say.warning("audit_delayed", error=type(failure).__name__)
         await asyncio.sleep(RETRY_SECONDS)
+        for checker in self._checkers:
+            checker.restored(self._clock.now())
 
     async def _read_on(self, reader: Reader) -> None:
         while True:
@@ -100,7 +104,7 @@ class Watch:
     def _pass_time(self) -> None:
         """Nothing more is to be read: what should have happened a while ago has not."""
         for checker in self._checkers:
-            self._report(checker.auditor.pass_time(self._clock.now() - SILENCE_SECONDS * SECOND))
+            self._report(checker.pass_time(self._clock.now() - SILENCE_SECONDS * SECOND))
 
     def _report(self, violations: Iterable[Violation]) -> None:
         for one in violations:

@@ -46,13 +46,14 @@ SERVICE_OF: Final[dict[str, str]] = {
 
 
 class Checker:
-    """One partition. `from_start` says that every topic is read from its first record."""
+    """One partition. `from_start` says that every topic is read from its first record; if not, from `began_at` on."""
 
     def __init__(
-        self, partition: int, *, from_start: bool = True, offer_grace_seconds: int = OFFER_GRACE_SECONDS
-    ) -> None:
+        self, partition: int, *, from_start: bool = True, began_at: int = 0,
+        offer_grace_seconds: int = OFFER_GRACE_SECONDS,
+    ) -> None:  # fmt: skip
         self.auditor = Auditor(from_start=from_start, offer_grace_seconds=offer_grace_seconds)
-        self.facts = Facts(from_start=from_start)
+        self.facts = Facts(from_start=from_start, began_at=began_at)
         self.ladders = Ladders(from_start=from_start)
         self.journals = {name: Journal(name, partition, from_start=from_start) for name in ("router", "sla")}
         self.records: dict[str, int] = {}
@@ -67,6 +68,15 @@ class Checker:
             case "omniroute.router.journal" | "omniroute.sla.journal": return self._commit(record)
             case "omniroute.router.state" | "omniroute.sla.state": return self._state(record)
             case _: return []
+
+    def restored(self, at: int) -> None:
+        """Whoever writes here began again at `at`, or could not write before."""
+        self.auditor.restored(at)
+        self.ladders.restored(at)
+
+    def pass_time(self, now: int) -> list[Violation]:
+        """Everything up to now was read: what should have happened a while ago has not."""
+        return [*self.auditor.pass_time(now), *self.facts.pass_time(now), *self.ladders.pass_time(now)]
 
     def undecided(self) -> int:
         """Decisions whose journal entry never came: who wrote them?"""
@@ -92,8 +102,8 @@ class Checker:
         entry = msgspec.json.decode(record.value or b"", type=JournalEntry)
         service = SERVICE_OF[record.topic]
         found = self.journals[service].take(entry)
-        if service == "router" and entry.restored_at:
-            self.auditor.restored(entry.restored_at)
+        if entry.restored_at:
+            (self.auditor if service == "router" else self.ladders).restored(entry.restored_at)
         topic = ROUTING if service == "router" else ESCALATIONS
         return found + self._release(topic)
 

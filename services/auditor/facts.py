@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Final
 
 from libs.common.events import SECOND
 from libs.common.events.contacts import ContactFact, ContactOpened, ContactWithdrawn
@@ -15,15 +16,19 @@ from libs.common.events.routing import ContactQueued
 from libs.common.outbox import outbox_position, relay_repeats
 from services.auditor.promises import ENDED_KEPT_SECONDS, Violation
 
+UNQUEUED_SECONDS_MAX: Final = 300
+"""How long after ingest opened it a contact may be unknown to the router."""
+
 Place = tuple[str, str]
 """A pool's key and a contact."""
 
 
 class Facts:
-    """`from_start` says that the first record is the topic's first."""
+    """`from_start` says that the first record is the topic's first; if not, the topics are read from `began_at` on."""
 
-    def __init__(self, *, from_start: bool = True) -> None:
+    def __init__(self, *, from_start: bool = True, began_at: int = 0) -> None:
         self._from_start = from_start
+        self._began_at = began_at
         self._last: int | None = 0 if from_start else None
         self._sequences: dict[Place, int] = {}
         self._unrouted: dict[Place, int] = {}
@@ -48,6 +53,18 @@ class Facts:
     def unrouted(self) -> dict[Place, int]:
         """Who was opened and never queued, and when."""
         return dict(self._unrouted)
+
+    def pass_time(self, now: int) -> list[Violation]:
+        """Everything up to now was read: who was opened long ago and never queued, each of them once."""
+        found: list[Violation] = []
+        while self._unrouted:
+            place, at = next(iter(self._unrouted.items()))
+            if at + UNQUEUED_SECONDS_MAX * SECOND >= now:
+                break
+            del self._unrouted[place]
+            self.ended(place, now)
+            found.append(Violation("P1", *place, at, "opened and never queued"))
+        return found
 
     def ended(self, place: Place, at: int) -> None:
         """The router is done with it: who reads for ever forgets it a day later."""
@@ -87,6 +104,7 @@ class Facts:
         if isinstance(event, ContactWithdrawn):
             self._unrouted.pop(place, None)
         elif isinstance(event, ContactOpened) and place not in self._queued_first:
-            self._unrouted[place] = event.at
+            if event.at > self._began_at:  # Of who was opened just before, the queueing may lie before it all.
+                self._unrouted[place] = event.at
         else:
             self._queued_first.discard(place)

@@ -82,6 +82,7 @@ def finish(partition: int, checker: Checker, report: Report) -> None:
     if checker.undecided():
         detail = f"{checker.undecided()} decisions of no commit"
         report.violations.append(Violation("P13", name, "journal", checker.journals["router"].at, detail))
+    report.violations += checker.ladders.pass_time(checker.journals["sla"].at)
     report.relayed_twice += checker.facts.repeats
     report.waiting += len(checker.auditor.waiting())
     report.latest = max(report.latest, checker.auditor.latest)

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from libs.common.events import ESCALATIONS, ROUTING, SECOND, Event, routing
 from libs.common.events.escalations import ClockEvent, EscalationRaised
 from libs.common.events.values import Capacity
+from services.auditor.agenda import Agenda
 
 OFFER_GRACE_SECONDS: Final = 2
 """How long after its time-out an offer may still be live."""
@@ -110,8 +110,8 @@ class Auditor:
         self._contacts: dict[tuple[str, str], ContactView] = {}
         self._ended: dict[tuple[str, str], int] = {}
         self._ended_order: deque[tuple[int, tuple[str, str]]] = deque()
-        self._expiring: list[tuple[int, str, str, str]] = []
-        self._waiting: list[tuple[int, str, str]] = []
+        self._expiring: Agenda[tuple[str, str, str]] = Agenda(self._is_live)
+        self._waiting: Agenda[tuple[str, str]] = Agenda(self._still_waits)
 
     def take(self, event: Event, sequence: int) -> list[Violation]:
         """One record of routing or escalations; the promises that it breaks."""
@@ -214,7 +214,7 @@ class Auditor:
         contact.offer, contact.offered_to = event.offer_id, event.agent_id
         contact.expires_at = event.expires_at
         self._waits(contact, event, False)
-        heappush(self._expiring, (event.expires_at + self._offer_grace, event.key, event.contact_id, event.offer_id))
+        self._expiring.add(event.expires_at + self._offer_grace, (event.key, event.contact_id, event.offer_id))
 
     def _accepted(self, contact: ContactView, event: routing.OfferAccepted) -> None:
         if contact.offer != event.offer_id:
@@ -280,13 +280,10 @@ class Auditor:
     # -- P6 and P9: what time alone breaks ----------------------------------------------------------------------
 
     def _time(self, now: int) -> None:
-        while self._expiring and self._expiring[0][0] < now:
-            self._still_live(now, *heappop(self._expiring)[1:])
-        while self._waiting and self._waiting[0][0] + self._wait_max < now:
-            since, key, contact_id = heappop(self._waiting)
-            contact = self._contacts.get((key, contact_id))
-            if contact is not None and contact.waits_since == since and not contact.flagged:
-                self._found.append(Violation("P9", key, contact_id, now, f"nobody was told since {since}"))
+        for _, offer in self._expiring.due(now):
+            self._still_live(now, *offer)
+        for since, (key, contact_id) in self._waiting.due(now - self._wait_max):
+            self._found.append(Violation("P9", key, contact_id, now, f"nobody was told since {since}"))
         while self._ended_order and self._ended_order[0][0] + ENDED_KEPT_SECONDS * SECOND < now:
             _, place = self._ended_order.popleft()
             del self._ended[place]
@@ -294,16 +291,23 @@ class Auditor:
                 self._sequences.pop((topic, "contact_id", *place), None)
 
     def _still_live(self, now: int, key: str, contact_id: str, offer_id: str) -> None:
-        """Whether an offer past its time is live without excuse."""
-        contact = self._contacts.get((key, contact_id))
-        if contact is None or contact.offer != offer_id:
-            return
+        """Whether a live offer past its time has an excuse."""
+        contact = self._contacts[key, contact_id]
         excused_until = self._time_of(contact) + self._offer_grace
         if now <= excused_until:
-            heappush(self._expiring, (excused_until, key, contact_id, offer_id))
+            self._expiring.add(excused_until, (key, contact_id, offer_id))
         else:
             detail = f"was due at {contact.expires_at}, its owner began at {self._restored_at}"
             self._found.append(Violation("P6", key, offer_id, now, detail))
+
+    def _is_live(self, _at: int, offer: tuple[str, str, str]) -> bool:
+        key, contact_id, offer_id = offer
+        contact = self._contacts.get((key, contact_id))
+        return contact is not None and contact.offer == offer_id
+
+    def _still_waits(self, since: int, place: tuple[str, str]) -> bool:
+        contact = self._contacts.get(place)
+        return contact is not None and contact.waits_since == since and not contact.flagged
 
     def _time_of(self, contact: ContactView) -> int:
         """When its live offer has to end: after a take-over any of them may take longer."""
@@ -312,7 +316,7 @@ class Auditor:
     def _waits(self, contact: ContactView, event: Event, waits: bool) -> None:
         contact.waits_since = event.at if waits else None
         if waits:
-            heappush(self._waiting, (event.at, event.key, event.subject))
+            self._waiting.add(event.at, (event.key, event.subject))
 
     def _told(self, event: ClockEvent) -> None:
         contact = self._contacts.get((event.key, event.contact_id))

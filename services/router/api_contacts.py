@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 
 from libs.common.auth import Caller
 from libs.common.directory import ContactDirectory, ReceivedContact
-from libs.common.errors import NotFound
+from libs.common.errors import FieldError, Invalid, NotFound
 from libs.common.events.commands import (
     AbandonContact,
     AcceptOffer,
@@ -22,7 +22,7 @@ from libs.common.events.commands import (
     ResumeContact,
     SetPriority,
 )
-from libs.common.http import ApiRouter, Id, Page, Paging, optional_part, page_of
+from libs.common.http import ApiRouter, Id, Page, PageRequest, Paging, optional_part, page_of
 from services.router.api_models import (
     AbandonGiven,
     CloseGiven,
@@ -51,33 +51,52 @@ from services.router.reads import Row
 
 router = ApiRouter(tags=["work"])
 
-State = Literal["waiting", "offered", "assigned", "parked", "wrap_up", "closed", "abandoned"]
+State = Literal["received", "waiting", "offered", "assigned", "parked", "wrap_up", "closed", "abandoned"]
 
 
-@router.get("/v1/contacts")
-async def list_contacts(
-    by: ReaderOrAgent,
-    shell: Shelled,
-    page: Paging,
+def filters_of(
     state: State | None = None,
     queue: Id | None = None,
     channel: Annotated[str | None, Query(max_length=128)] = None,
     customer: Id | None = None,
     agent: Id | None = None,
+) -> dict[str, str]:
+    """The columns that must have a value."""
+    wanted = {"state": state, "queue": queue, "channel": channel, "customer_id": customer, "agent": agent}
+    return {column: value for column, value in wanted.items() if value is not None}
+
+
+Filters = Annotated[dict[str, str], Depends(filters_of)]
+
+
+@router.get("/v1/contacts")
+async def list_contacts(
+    by: ReaderOrAgent, shell: Shelled, page: Paging, filters: Filters, sort: Literal["urgency"] | None = None
 ) -> Page[ContactView]:
-    """Contacts that the router knows, the oldest first; an agent's key sees its own."""
-    wanted = {
-        "state": state,
-        "queue": queue,
-        "channel": channel,
-        "customer_id": customer,
-        "agent": acting_agent(by) or agent,
-    }
-    filters: Mapping[str, str] = {column: value for column, value in wanted.items() if value is not None}
+    """Contacts that the router knows, the oldest first; an agent's key sees its own. It knows none that is only
+    `received`.
+
+    `sort=urgency`, for `state=waiting` only, answers the `limit` contacts of the highest score, the highest first:
+    who is late by the share of the target, then who isn't by the promise, equal ones by id. That order changes with
+    time, so there is no next page.
+    """
+    own, now = acting_agent(by), shell.clock.now()
+    filters = filters if own is None else filters | {"agent": own}
+    if sort is not None:
+        refuse_what_has_no_urgency(filters, page)
+        urgent = await shell.reads.most_urgent(by.workspace, filters, now, page.limit)
+        return Page(items=[contact_view(row, now) for row in urgent])
     after = page.keys(int, str) or (-1, "")
     rows = await shell.reads.contacts(by.workspace, filters, after, page.fetch)
-    now = shell.clock.now()
     return page_of(rows, page, lambda row: contact_view(row, now), lambda row: (row.opened_at or 0, row.id))
+
+
+def refuse_what_has_no_urgency(filters: Mapping[str, str], page: PageRequest) -> None:
+    """Raises Invalid."""
+    if filters.get("state") != "waiting":
+        raise Invalid("only what waits is urgent", errors=[FieldError("/state", "must be waiting")])
+    if page.after is not None:
+        raise Invalid("an order of urgency has no pages", errors=[FieldError("/cursor", "must be left out")])
 
 
 @router.get("/v1/contacts/{contact_id}")

@@ -22,6 +22,10 @@ AHEAD: Final = """
     ($5::numeric * CASE WHEN $4 >= promise_at THEN target_us ELSE $7 END, id COLLATE "C")
 """
 """Scores compared exactly, as the core does: by cross-multiplication; of equal ones the lower id comes first."""
+LATE: Final = 'promise_at <= $2 ORDER BY round(($2 - promise_at)::numeric, 40) / target_us DESC, id COLLATE "C"'
+EARLY: Final = 'promise_at > $2 ORDER BY promise_at, id COLLATE "C"'
+"""The core's order in two parts: who is late comes before who is not. Forty digits tell any two shares of lateness
+apart, and equal ones stay equal."""
 USED_UNITS: Final = """
     SELECT coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
     WHERE workspace = $1 AND kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
@@ -103,6 +107,25 @@ class Reads:
             " ORDER BY opened_at, id LIMIT $4",
             workspace,
             *after,
+            limit,
+            *filters.values(),
+        )
+
+    async def most_urgent(self, workspace: str, filters: Mapping[str, str], now: int, limit: int) -> list[Row]:
+        """At most `limit` waiting contacts for which every filter's column has its value, the highest score first."""
+        late = await self._in_order(LATE, workspace, filters, now, limit)
+        if len(late) == limit:
+            return late
+        return late + await self._in_order(EARLY, workspace, filters, now, limit - len(late))
+
+    async def _in_order(
+        self, part: str, workspace: str, filters: Mapping[str, str], now: int, limit: int
+    ) -> list[Row]:
+        wanted = "".join(f" AND {column} = ${number}" for number, column in enumerate(filters, 4))
+        return await self._rows(
+            f"workspace = $1 AND kind = 'contact' AND state = 'waiting'{wanted} AND {part} LIMIT $3",
+            workspace,
+            now,
             limit,
             *filters.values(),
         )

@@ -49,15 +49,6 @@ def count(event: Event, outcome: Outcome | None) -> None:
         ESCALATIONS_TOTAL.labels(event.do).inc()
 
 
-class Exposures:
-    """Counts each public contact's exposure once: the entity says it again with every later change."""
-
-    def __init__(self) -> None:
-        self._counted: set[str] = set()
-
-    def note(self, entity_key: str, contact: Contact | None) -> None:
-        if contact is None:
-            self._counted.discard(entity_key)  # Forgotten by the machine: it won't be said again.
-        elif contact.visibility == "public" and not contact.exposed and entity_key not in self._counted:
-            self._counted.add(entity_key)
-            PUBLIC_EXPOSURE_REACH_SECONDS_TOTAL.inc(contact.exposure / SECOND)
+def count_exposure(contact: Contact) -> None:
+    """For whoever noted it first: the entity says it again with every later change."""
+    PUBLIC_EXPOSURE_REACH_SECONDS_TOTAL.inc(contact.exposure / SECOND)

@@ -1,8 +1,8 @@
 """The SLA service's tables: all of them a projection of the log that can be dropped and rebuilt.
 
 `sla_targets` and `sla_calendars` mirror the machine's entities, a row a partition; `sla_clocks` follows the
-published events, so it also knows the clocks of contacts that the machine has forgotten. Times are microseconds
-since 1970 UTC.
+published events, so it also knows the clocks of contacts that the machine has forgotten; `sla_exposures` says whose
+exposure was counted, for as long as the machine remembers the contact. Times are microseconds since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -81,3 +81,12 @@ class SlaClock(SQLModel, table=True):
     decided_at: int | None = Field(default=None, sa_type=BigInteger)
     """When the outcome became known: a miss at its breach."""
     steps: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class SlaExposure(SQLModel, table=True):
+    """A public contact whose exposure was counted: the process that inserts the row counts it."""
+
+    __tablename__ = "sla_exposures"
+
+    partition: int = Field(primary_key=True)
+    entity_key: str = Field(primary_key=True)

@@ -147,7 +147,7 @@ function showAgents(agents, offered) {
 async function showWork(signal) {
   const [agents, waiting, offered] = await Promise.all([
     list("/v1/agents?limit=200", signal),
-    list(`/v1/contacts?state=waiting&limit=${2 * ROWS}`, signal),
+    list(`/v1/contacts?state=waiting&sort=urgency&limit=${ROWS}`, signal),
     list("/v1/contacts?state=offered&limit=200", signal),
   ]);
   showAgents(agents, offered);

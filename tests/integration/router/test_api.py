@@ -244,6 +244,11 @@ async def test_contacts_are_found_by_what_they_are(site: Site) -> None:
         assert (await site.get(f"/v1/contacts?{query}"))["items"] == [], query
 
 
+async def test_the_router_knows_nobody_who_is_only_received(site: Site) -> None:
+    await site.receive("con_1")
+    assert (await site.get("/v1/contacts?state=received"))["items"] == []
+
+
 async def test_a_contact_that_only_ingest_knows_was_received(site: Site) -> None:
     early = await site.get("/v1/contacts/con_early")
     assert (early["state"], early["reach"], early["queue"]) == ("received", 300, None)

@@ -81,6 +81,21 @@ def earlier(topic: str, kind: str, seconds: int, field: str = "at") -> Corruptio
     return change
 
 
+def silent_after(kind: str) -> Corruption:
+    """Of the clock of the first contact nothing more is heard, though its machine writes on for a long time."""
+
+    def change(records: list[Record]) -> list[Record]:
+        first = find(records, ESCALATIONS, kind)
+        contact = records[first].headers["ce_subject"]
+        kept = [one for place, one in enumerate(records) if place <= first or one.headers.get("ce_subject") != contact]
+        last = find(kept, SLA_JOURNAL, nth=-1)
+        late = msgspec.json.encode(value_of(kept[last]) | {"at": value_of(kept[last])["at"] + 3_600 * SECOND})
+        kept[last] = msgspec.structs.replace(kept[last], value=late)
+        return kept
+
+    return change
+
+
 def relayed_anew(records: list[Record]) -> list[Record]:
     """The same contact once more, but at an outbox position of its own."""
     opened = records[find(records, CONTACTS, nth=2)]
@@ -118,6 +133,7 @@ def test_a_true_history_breaks_nothing() -> None:
     ("P7", "closed twice",                double(ROUTING, "contact.closed")),
     ("P8", "a step twice",                double(ESCALATIONS, "escalation.raised")),
     ("P8", "a step is left out",          lose(ESCALATIONS, "escalation.raised")),
+    ("P8", "nothing is said of a clock",  silent_after("clock.started")),
     ("P8", "a step before its time",      alter(ESCALATIONS, "clock.started", seconds=100)),
     ("P8", "steps out of order",          swap(ESCALATIONS, "target.warned", "target.breached")),
     ("P10", "decisions out of order",     swap(ROUTING, "contact.queued", "contact.offered")),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from libs.common.events import DEAD_LETTERS, OUTCOMES, ROUTER_JOURNAL, ROUTER_STATE, ROUTING, Event
+from libs.common.events.commands import CommandDecided, DeclineOffer
 from libs.common.log import Draft
 from libs.common.machine import OUTCOME_KEPT_SECONDS, EvolveFailed, Machine
 from tests.unit.machine.counting import Counted, CountingCore
@@ -108,6 +109,30 @@ def test_a_bad_record_becomes_a_dead_letter_and_stops_nothing(what: str, bad: An
 def test_a_command_that_cannot_be_decided_is_still_answered() -> None:
     outcomes = values(batch(Machine(CountingCore(), 0), record(decline("cmd"), 0)), OUTCOMES)
     assert [(outcome["status"], outcome["code"]) for outcome in outcomes] == [(500, "undecided")]
+
+
+class Repaired(CountingCore):
+    """Decides what its predecessor could not."""
+
+    def decide(self, state: Counted, event: Event) -> tuple[Event, ...]:
+        if isinstance(event, DeclineOffer):
+            return (CommandDecided(key=event.key, at=state.now, command_id=event.command_id, status=200, state={}),)
+        return super().decide(state, event)
+
+
+def test_a_command_that_could_not_be_decided_is_decided_again() -> None:
+    machine = Machine(CountingCore(), 0)
+    batch(machine, record(decline("cmd"), 0))
+    again = batch(machine, record(decline("cmd"), 1))
+    assert [draft.headers["offset"] for draft in again if draft.topic == DEAD_LETTERS] == ["1"]
+    machine.core = Repaired()
+    assert [value["status"] for value in values(batch(machine, record(decline("cmd"), 2)), OUTCOMES)] == [200]
+
+
+def test_nor_is_it_remembered_by_who_restores() -> None:
+    first = batch(Machine(CountingCore(), 0), record(decline("cmd"), 0))
+    again = batch(restored(first), record(decline("cmd"), 1))
+    assert [draft.headers["offset"] for draft in again if draft.topic == DEAD_LETTERS] == ["1"]
 
 
 def test_a_failing_evolve_names_its_place_and_is_skipped_at_last() -> None:
