@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
@@ -12,14 +13,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from libs.common.docs import add_docs
 from libs.common.keys import Keys
+from libs.common.log.port import LogError
 from libs.common.middleware import Front
 from libs.common.openapi import describe
 from libs.common.pages import Page, PageRequest, Paging, decode_cursor, encode_cursor, page_of
 from libs.common.parts import from_app, optional_part, part
+from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.problems import add_problem_handlers, problem_response
 from libs.common.rate_limit import Gate, RateLimit
 from libs.common.routes import BODY_BYTES_MAX, ApiRoute, ApiRouter, CappedRequest, is_json
 from libs.common.schema import Id, Name, Seconds, StrictModel, Tag, Text, Time
+from libs.common.telemetry import log
 
 __all__ = [
     "BODY_BYTES_MAX",
@@ -49,6 +53,8 @@ __all__ = [
 
 RATE_LIMIT_PER_SECOND_DEFAULT: Final = 1_000
 CONCURRENT_REQUESTS_MAX_DEFAULT: Final = 256
+CHECK_SECONDS_MAX: Final = 2.0
+"""Within what a probe waits for an answer."""
 Check = Callable[[], Awaitable[bool]]
 
 
@@ -92,7 +98,8 @@ def _operations(ready: Mapping[str, Check]) -> APIRouter:
         return {"status": "ok"}
 
     async def readyz(_request: Request) -> Response:
-        checks = {name: await check() for name, check in ready.items()}
+        answers = await asyncio.gather(*(is_well(name, check) for name, check in ready.items()))
+        checks = dict(zip(ready, answers, strict=True))
         well = all(checks.values())
         return JSONResponse({"status": "ok" if well else "unavailable", "checks": checks}, 200 if well else 503)
 
@@ -102,3 +109,13 @@ def _operations(ready: Mapping[str, Check]) -> APIRouter:
     for path, answer in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)):
         router.add_api_route(path, answer, methods=["GET"])
     return router
+
+
+async def is_well(name: str, check: Check) -> bool:
+    """Whether the part answers, in time, that it is."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS_MAX):
+            return await check()
+    except (LogError, *DATABASE_TROUBLE) as failure:
+        log.warning("not_ready", kind=name, error=failure)
+        return False

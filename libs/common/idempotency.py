@@ -20,15 +20,18 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from libs.common.beside import beside
 from libs.common.clock import Clock
 from libs.common.errors import Conflict, IdempotencyKeyReused, Invalid
-from libs.common.postgres import Database
+from libs.common.postgres import DATABASE_TROUBLE, Database
 from libs.common.secrets import derive
+from libs.common.telemetry import log
 
 HOUR: Final = 3_600_000_000
 KEPT_MICROSECONDS: Final = 24 * HOUR
 RUN_MICROSECONDS_MAX: Final = 15_000_000
-"""After this long another process may take over what one began: longer than any POST runs."""
+"""So long after it last said that it is at it, another process may take over what one began."""
+RENEW_MICROSECONDS: Final = RUN_MICROSECONDS_MAX // 3
 WAIT_SECONDS_MAX: Final = 10
 SWEEP_ROWS_MAX: Final = 10_000
 KEPT_HEADERS: Final = ("content-type", "location")
@@ -131,13 +134,24 @@ class Idempotency:
     async def _run(self, begun: Run, run: Callable[[], Awaitable[Response]]) -> Response:
         kept = False
         try:
-            with _running_as(begun):
-                response = await run()
+            async with beside(self._stay_at(begun.scope)):
+                with _running_as(begun):
+                    response = await run()
             kept = await self._keep(begun, response)
         finally:
             if not kept:
                 await asyncio.shield(self._release(begun))
         return response
+
+    async def _stay_at(self, scope: Scope) -> None:
+        """Say, as long as it runs, that it still does: a large batch may take minutes."""
+        while True:
+            await self._clock.sleep_until(self._clock.now() + RENEW_MICROSECONDS)
+            try:
+                until = self._clock.now() + RUN_MICROSECONDS_MAX
+                await self._database.pool.execute(RENEW, *_key(scope), self._runner, until)
+            except DATABASE_TROUBLE as failure:
+                log.warning("idempotency_not_renewed", error=failure)
 
     async def _keep(self, begun: Run, response: Response) -> bool:
         unsettled = response.status_code >= 500 or response.status_code == 429
@@ -232,6 +246,9 @@ PRESENT: Final = f"""
 TAKE: Final = f"""
     UPDATE platform_idempotency SET runner = $5, runs_until = $6
     WHERE {_ROW} AND status IS NULL AND runs_until = $7 RETURNING command_id
+"""  # noqa: S608
+RENEW: Final = f"""
+    UPDATE platform_idempotency SET runs_until = $6 WHERE {_ROW} AND status IS NULL AND runner = $5
 """  # noqa: S608
 KEEP: Final = f"""
     UPDATE platform_idempotency SET status = $5, headers = $6::text::jsonb, body = $7, customer_id = $8, runner = NULL

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 from libs.common.errors import NotFound
@@ -12,18 +15,23 @@ from libs.common.postgres import Database
 from libs.common.settings import SettingsError
 
 CACHE_POOLS_MAX: Final = 100_000
+KNOWN_SECONDS_MAX: Final = 5.0
+"""How long a pool that another process removed may still be known here."""
+UNKNOWN: Final = (-1, -math.inf)
 
 
 class Pools:
-    def __init__(self, database: Database, partitions: int) -> None:
+    def __init__(self, database: Database, partitions: int, seconds: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._partitions = partitions
-        self._known: dict[tuple[str, str], int] = {}
+        self._seconds = seconds
+        self._known: dict[tuple[str, str], tuple[int, float]] = {}
+        """Where it lives, and until when that is believed."""
 
     async def partition(self, workspace: str, pool: str) -> int:
         """Raises NotFound when the workspace has no such pool."""
-        known = self._known.get((workspace, pool))
-        if known is not None:
+        known, until = self._known.get((workspace, pool), UNKNOWN)
+        if self._seconds() < until:
             return known
         stored: int | None = await self._database.pool.fetchval(GET, workspace, pool)
         if stored is None:
@@ -37,8 +45,8 @@ class Pools:
 
     async def remove(self, workspace: str, pool: str) -> None:
         """The pool is gone. Other processes may know it a little longer: its owner refuses what they send."""
-        self._known.pop((workspace, pool), None)
         await self._database.pool.execute(DELETE, workspace, pool)
+        self._known.pop((workspace, pool), None)  # Not before: whoever asks meanwhile would know it again.
 
     async def all(self, workspace: str) -> dict[str, int]:
         """The workspace's pools, in the order of their ids, with their partitions."""
@@ -48,7 +56,7 @@ class Pools:
     def _keep(self, workspace: str, pool: str, partition: int) -> int:
         if len(self._known) >= CACHE_POOLS_MAX:
             self._known.pop(next(iter(self._known)))
-        self._known[workspace, pool] = partition
+        self._known[workspace, pool] = partition, self._seconds() + KNOWN_SECONDS_MAX
         return partition
 
 

@@ -13,11 +13,12 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import SubprocessError
+from typing import Any
 
 import asyncpg
 import structlog
@@ -109,10 +110,6 @@ def connection_settings(application: str, *, statement_seconds: float) -> dict[s
     }
 
 
-def alchemy_url(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
-
-
 @asynccontextmanager
 async def open_database(
     url: str,
@@ -123,7 +120,14 @@ async def open_database(
 ) -> AsyncIterator[Database]:
     """Opens `postgresql://…`. Raises OSError or asyncpg.PostgresError when it can't be reached."""
     settings = connection_settings(application, statement_seconds=statement_seconds)
-    engine = create_engine(url, settings)
+    engine = create_engine(
+        url,
+        settings,
+        pool_size=SESSION_CONNECTIONS_MAX,
+        max_overflow=0,
+        pool_timeout=ACQUIRE_SECONDS_MAX,
+        pool_pre_ping=True,
+    )
     pool = await asyncpg.create_pool(
         url,
         min_size=1,
@@ -144,15 +148,13 @@ async def leave_as_it_is(_connection: asyncpg.Connection) -> None:
     every query a second round trip. An open transaction is rolled back all the same."""
 
 
-def create_engine(url: str, settings: dict[str, str]) -> AsyncEngine:
-    return create_async_engine(
-        alchemy_url(url),
-        pool_size=SESSION_CONNECTIONS_MAX,
-        max_overflow=0,
-        pool_timeout=ACQUIRE_SECONDS_MAX,
-        pool_pre_ping=True,
-        connect_args={"server_settings": settings, "timeout": CONNECT_SECONDS_MAX},
-    )
+def create_engine(url: str, settings: Mapping[str, str], **pooling: Any) -> AsyncEngine:
+    """The tables' way in. asyncpg alone reads the address, so that one is good everywhere or nowhere."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX, server_settings=dict(settings))
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **pooling)
 
 
 async def close_pool(pool: asyncpg.Pool) -> None:
@@ -174,7 +176,7 @@ def migrate_in_thread(url: str) -> None:
 
 
 async def migrate_alone(url: str) -> None:
-    engine = create_async_engine(alchemy_url(url))
+    engine = create_engine(url, {})
     try:
         async with engine.connect() as connection:
             await connection.run_sync(upgrade)

@@ -20,14 +20,15 @@ from libs.common.telemetry import current_trace_id, log
 ERRORS_SHOWN_MAX: Final = 50
 UNAVAILABLE: Final = (
     LogError,
-    TimeoutError,
-    ConnectionError,
+    OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
-"""The log or the database doesn't answer now: trying again helps."""
+"""The log or the database doesn't answer now: trying again helps. Not all of DATABASE_TROUBLE, since a request may also
+be refused by the database for a mistake of ours."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What a misspelt field of ours looks like: of a name that we don't know, nothing else is repeated."""
@@ -71,6 +72,8 @@ async def _on_validation(_request: Request, failure: Exception) -> Response:
 
 
 async def _on_unavailable(_request: Request, failure: Exception) -> Response:
+    if isinstance(failure, ValueError):
+        raise failure  # An argument of ours that no column takes: asyncpg's kind for it is an InterfaceError too.
     log.warning("request refused: a server we need doesn't answer", error=failure)
     return problem_response(Unavailable("try again"))
 

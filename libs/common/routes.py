@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -13,16 +14,18 @@ from fastapi.routing import APIRoute
 from libs.common import strict_json
 from libs.common.auth import RequireRole, identify
 from libs.common.caller import Caller
-from libs.common.errors import Invalid, Problem, TooLarge, UnsupportedMedia
+from libs.common.errors import Invalid, Problem, TooLarge, Unavailable, UnsupportedMedia
 from libs.common.idempotency import Idempotency, Scope, checked_key
 from libs.common.parts import optional_part
 from libs.common.problems import problem_response
-from libs.common.rate_limit import RateLimit
+from libs.common.rate_limit import Gate, RateLimit
 
 BODY_BYTES_MAX: Final = 1_048_576
 """A route with `max_body_size` says its own."""
 BODY_SECONDS_MAX: Final = 30
 """A body that takes longer holds a place at the gate for nothing."""
+STRANGERS_AT_ONCE_MAX: Final = 32
+"""Bodies from whoever that a route without a door waits for at once: a few of the places that everybody shares."""
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -31,22 +34,25 @@ Answer = Callable[[Request], Awaitable[Response]]
 class CappedRequest(Request):
     """Reads its body once, up to a cap, and its JSON strictly."""
 
-    def __init__(self, request: Request, body_bytes_max: int) -> None:
+    def __init__(self, request: Request, body_bytes_max: int, gate: Gate | None) -> None:
+        """`gate` bounds how many bodies are waited for at once."""
         super().__init__(request.scope, request.receive)
         self._bytes_max = body_bytes_max
+        self._gate = gate
         self._read: bytes | None = None
         self._value: Any = None
 
     async def body(self) -> bytes:
-        """Raises TooLarge as soon as more has arrived."""
+        """Raises TooLarge as soon as more has arrived, Unavailable when too many bodies are waited for."""
         if self._read is None:
-            self._read = await self._read_all()
+            with _place_at(self._gate):
+                self._read = await self._read_all()
         return self._read
 
     async def json(self) -> Any:
-        """Raises Malformed."""
+        """Raises Malformed or TooLarge."""
         if self._value is None:
-            self._value = strict_json.loads(await self.body())
+            self._value = await strict_json.loads_beside(await self.body())
         return self._value
 
     async def _read_all(self) -> bytes:
@@ -71,11 +77,12 @@ class ApiRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         answer, doors = super().get_route_handler(), doors_of(self.dependant)
+        gate = None if doors else Gate(STRANGERS_AT_ONCE_MAX)
 
         async def handle(request: Request) -> Response:
             known = await self._admit(request, doors)
             refuse_nul(request)
-            capped = CappedRequest(request, self.body_bytes_max)
+            capped = CappedRequest(request, self.body_bytes_max, gate)
             await self._read(capped)
             return await idempotent(capped, known, answer)
 
@@ -114,6 +121,17 @@ def doors_of(dependant: Dependant) -> list[RequireRole]:
     """Every role that the handler or what it depends on asks for."""
     own = [dependant.call] if isinstance(dependant.call, RequireRole) else []
     return [*own, *(door for inner in dependant.dependencies for door in doors_of(inner))]
+
+
+@contextmanager
+def _place_at(gate: Gate | None) -> Iterator[None]:
+    if gate and not gate.enter():
+        raise Unavailable("too many requests at once; try again", code="overloaded")
+    try:
+        yield
+    finally:
+        if gate:
+            gate.leave()
 
 
 def is_json(content_type: str) -> bool:

@@ -36,6 +36,8 @@ TIMERS_PER_BATCH_MAX: Final = 500
 BATCH_CORE_SECONDS: Final = 0.010
 READ_WAIT_SECONDS: Final = 0.2
 OWN_AGAIN_SECONDS: Final = 0.2
+COMMIT_AGAIN_SECONDS: Final = 0.05
+"""A log may refuse at once, and others need their turn."""
 SNAPSHOT_SECONDS: Final = 6 * 3_600
 
 batch_inputs = Histogram("omniroute_batch_inputs", "Inputs a batch", ["service"], buckets=(1, 2, 5, 20, 100, 500))
@@ -182,18 +184,21 @@ class Worker:
                 self._strikes[failure.place] += 1
                 log.error("evolve_failed", service=self.core.service, partition=self.partition, error=str(failure))
                 await self._forget()
-            except Fenced:
-                log.info("fenced", service=self.core.service, partition=self.partition)
+            except Fenced as failure:
+                log.info("fenced", service=self.core.service, partition=self.partition, error=cause_of(failure))
                 await self._forget()
-                await self._rest()
-            except LogError as error:
-                log.warning("log_unavailable", service=self.core.service, error=type(error).__name__)
+                await self._rest(OWN_AGAIN_SECONDS)
+            except LogError as failure:
+                log.warning(
+                    "log_unavailable", service=self.core.service, partition=self.partition, error=cause_of(failure)
+                )
                 await self._forget()
-                await self._rest()
+                await self._rest(OWN_AGAIN_SECONDS)
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float) -> None:
+        """Not longer than until we stop."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), OWN_AGAIN_SECONDS)
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _own(self) -> None:
         self._owning = True
@@ -242,8 +247,8 @@ class Worker:
         try:
             entities = [pair async for pair in self._owner.restore(f"omniroute.{service}.state")]
             await self._snapshots.save(service, self.partition, entities)
-        except (LogError, *DATABASE_TROUBLE) as error:
-            log.warning("snapshot_failed", service=service, partition=self.partition, error=type(error).__name__)
+        except (LogError, *DATABASE_TROUBLE) as failure:
+            log.warning("snapshot_failed", service=service, partition=self.partition, error=cause_of(failure))
 
     async def _anything_to_do(self, machine: Machine[Any], reader: Reader) -> bool:
         """Wait for input or for the next timer; when one is due, see to it that everything before it was read."""
@@ -330,10 +335,11 @@ class Worker:
             try:
                 await self._owner.commit(drafts)
                 break
-            except Aborted:
-                log.info("commit_aborted", service=self.core.service, partition=self.partition)
+            except Aborted as failure:
+                log.info("commit_aborted", service=self.core.service, partition=self.partition, error=cause_of(failure))
                 if self._stopping.is_set():
                     raise  # The batch is decided again by whoever comes next.
+                await self._rest(COMMIT_AGAIN_SECONDS)
         crash.reached("worker.committed")
         self._committed_at = time.monotonic()
         log_commit_seconds.labels(self.core.service).observe(self._committed_at - started)
@@ -358,3 +364,8 @@ class Worker:
         owner, self._owner, self._machine = self._owner, None, None
         if owner is not None:
             await owner.close()
+
+
+def cause_of(failure: Exception) -> str:
+    """The type of what the log's own driver met, where it said so: its message may hold values."""
+    return type(failure.__cause__ or failure).__name__

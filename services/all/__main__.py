@@ -37,7 +37,9 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 BEGINNING = "1970-01-01T00:00:00Z"
-CANNOT_START = (SettingsError, DataFolderInUse, LogError, OSError, asyncpg.PostgresError, keeping.NotPossible)
+CANNOT_START = (
+    SettingsError, DataFolderInUse, LogError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, keeping.NotPossible,
+)  # fmt: skip
 InWorkspace = Annotated[str, typer.Option("--workspace", help="Whose keys.")]
 KeyId = Annotated[str, typer.Argument(help="The key's id, not the key.")]
 
@@ -66,7 +68,14 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         known, unknown = failures.split(CANNOT_START)
         if unknown is not None or known is None:
             raise
-        refuse(known.exceptions[0])
+        refuse(innermost(known))
+
+
+def innermost(failure: Exception) -> Exception:
+    """The first that says something: a group only says that there are some."""
+    while isinstance(failure, ExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
 
 
 def announce(url: str, admin_key: str | None) -> None:

@@ -9,16 +9,17 @@ message of its conversation.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import httpx
 import msgspec
 
 from libs.common import telemetry
-from libs.common.auth import OnWorkspaceCreated
+from libs.common.auth import OnWorkspaceCreated, Workspaces
 from libs.common.clock import VirtualClock
 from libs.common.commands import Commands
+from libs.common.errors import Conflict
 from libs.common.events import SECOND
 from libs.common.settings import Settings
 from services.all.foundation import founded
@@ -41,6 +42,7 @@ CAPACITY: Final = {"units": 10_000, "cost": {"async": 1}}
 LEASE_SECONDS: Final = 30 * 86_400
 RENEW_SECONDS: Final = 25 * 86_400
 REQUEST_SECONDS_MAX: Final = 30.0
+IMPORTS_MAX: Final = 10_000
 
 Progress = Callable[[int, int], None]
 """Told how many messages of how many were delivered."""
@@ -54,8 +56,8 @@ async def play(settings: Settings, conversations: Sequence[Recorded], progress: 
     telemetry.configure("import", virtual)
     async with founded(virtual, set_up=True) as foundation, open_rooms(foundation, SERVICES) as rooms:
         tally = await Tally.beginning(foundation.log)
-        workspace = await _new_workspace(rooms)
-        async with _player(rooms, workspace) as player:
+        workspace, key = await new_workspace(foundation.workspaces, rooms.parts[OnWorkspaceCreated])
+        async with _player(rooms, workspace, key) as player:
             await player.furnish(sorted({one.brand for one in conversations}))
             for number, delivery in enumerate(coming, start=1):
                 await player.deliver(delivery)
@@ -63,14 +65,18 @@ async def play(settings: Settings, conversations: Sequence[Recorded], progress: 
         return await tally.counted(workspace, conversations)
 
 
-async def _new_workspace(rooms: Rooms) -> str:
-    taken = {one.workspace for one in await rooms.foundation.workspaces.page("import-", 10_000)}
-    return next(name for n in range(1, 100_000) if (name := f"import-{n}") not in taken)
+async def new_workspace(workspaces: Workspaces, created: OnWorkspaceCreated) -> tuple[str, str]:
+    """One that never was, and its admin key: the id of a deleted one is never given again."""
+    present = {one.workspace for one in await workspaces.page("import-", IMPORTS_MAX)}
+    for name in (f"import-{number}" for number in range(1, IMPORTS_MAX + 1)):
+        with suppress(Conflict):
+            if name not in present and (key := await workspaces.put(name, name, created)):
+                return name, key
+    raise Conflict(f"there were {IMPORTS_MAX} imports: no more can be made")
 
 
 @asynccontextmanager
-async def _player(rooms: Rooms, workspace: str) -> AsyncIterator[Player]:
-    key = await rooms.foundation.workspaces.put(workspace, workspace, rooms.parts[OnWorkspaceCreated])
+async def _player(rooms: Rooms, workspace: str, key: str) -> AsyncIterator[Player]:
     transport = httpx.ASGITransport(app=application(rooms, SERVICES))
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(

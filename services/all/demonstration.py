@@ -25,7 +25,8 @@ def demo_settings(settings: Settings) -> Settings:
         wrong.append("OMNIROUTE_ADMIN_KEY: is needed where others can reach the demo: its own key is known to all")
     if wrong:
         raise SettingsError(wrong)
-    folder = settings.data_dir.with_name(settings.data_dir.name + FOLDER_SUFFIX)
+    real = settings.data_dir.resolve()
+    folder = real.parent / (real.name + FOLDER_SUFFIX)
     return settings.model_copy(update={"data_dir": folder, "admin_key": settings.admin_key or SecretStr(DEMO_KEY)})
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from libs.common.alone import alone_on
 from libs.common.auth import Keys, Workspaces
 from libs.common.clock import Clock, SystemClock, VirtualClock
 from libs.common.events import TOPICS
@@ -38,7 +39,8 @@ class Foundation:
 
 @asynccontextmanager
 async def founded(settings: Settings, *, set_up: bool) -> AsyncIterator[Foundation]:
-    """Opens everything; with `set_up` brings tables and topics up to date first.
+    """Opens everything; with `set_up` brings tables and topics up to date first, and where the log is in a database
+    that others can reach too, is the only program that owns its partitions. Who only reads does without.
 
     Raises SettingsError for what the settings get wrong about servers that are there, OSError for those that aren't.
     """
@@ -46,6 +48,8 @@ async def founded(settings: Settings, *, set_up: bool) -> AsyncIterator[Foundati
         url = settings.database_url
         if url is None:
             url = await opened.enter_async_context(embedded(settings.data_dir))
+        elif set_up and settings.kafka is None:
+            await opened.enter_async_context(alone_on(url))
         if set_up:
             await bring_up_to_date(settings, url)
         clock: Clock = SystemClock() if settings.clock is None else VirtualClock(settings.clock)

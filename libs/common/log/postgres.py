@@ -14,6 +14,7 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
+from libs.common.beside import beside
 from libs.common.clock import Clock, SystemClock
 from libs.common.log.port import Draft, Fenced, Group, LogError, Owner, PartitionsCallback, Place, Reader
 from libs.common.log.postgres_committer import Committer
@@ -180,8 +181,8 @@ class PostgresLog:
                 with suppress(LogError):
                     await self.queries.observe_ends()
 
-    async def keep_retaining(self, days: int) -> None:
-        while True:
+    async def keep_retaining(self, days: int | None) -> None:
+        while days is not None:
             try:
                 dropped = await self.retain(days)
                 if dropped:
@@ -208,7 +209,7 @@ async def open_postgres_log(
 
     `clock` is the storage's own and says on which day a record is filed; a clock that tests or an import move
     belongs elsewhere. `namespace` keeps several logs in one database apart. With `retain_days`, older days are
-    dropped by the hour."""
+    dropped by the hour. Whoever works with the log is cancelled should it fail, and the failure comes out."""
     places = Places(namespace)
     clock = clock or SystemClock()
     committer = Committer(database_url, places, clock)
@@ -232,16 +233,13 @@ async def open_postgres_log(
 @asynccontextmanager
 async def running(postgres: PostgresLog, committer: Committer, retain_days: int | None) -> AsyncIterator[None]:
     """The log's own tasks; at the end what waits is written first."""
-    committing = asyncio.create_task(committer.run())
-    others = [asyncio.create_task(postgres.keep_watch())]
-    if retain_days is not None:
-        others.append(asyncio.create_task(postgres.keep_retaining(retain_days)))
-    try:
-        yield
-    finally:
-        committer.close()
-        for task in others:
-            task.cancel()
-        await asyncio.wait({committing}, timeout=CLOSE_SECONDS_MAX)
-        committing.cancel()
-        await asyncio.wait({committing, *others})
+    async with (
+        beside(postgres.keep_watch()),
+        beside(postgres.keep_retaining(retain_days)),
+        beside(committer.run()) as committing,
+    ):
+        try:
+            yield
+        finally:
+            committer.close()
+            await asyncio.wait({committing}, timeout=CLOSE_SECONDS_MAX)

@@ -115,7 +115,7 @@ class Committer:
             give_up_unknown(requests)
         except DATABASE_TROUBLE as failure:
             log.warning("log_unavailable", error=type(failure).__name__, requests=len(requests))
-            await self._later(requests)
+            await self._later(requests, failure)
         except BaseException:
             give_up_unknown(requests)  # Cancelled, or our own bug: nobody may wait for ever.
             raise
@@ -146,7 +146,7 @@ class Committer:
             self._connection.terminate()
             self._connection = None
 
-    async def _later(self, requests: list[Request]) -> None:
+    async def _later(self, requests: list[Request], cause: Exception) -> None:
         """Nothing was done: put back what has time left, tell the others, and wait a little longer each time."""
         self._drop_connection()
         self._waiting.extendleft(reversed(requests))
@@ -156,7 +156,7 @@ class Committer:
         for _ in range(expired):
             request = self._waiting.popleft()
             self._waiting_records -= len(request.drafts)
-            give_up(request, Aborted("the database doesn't answer"))
+            give_up(request, Aborted("the database doesn't answer"), cause)
         await asyncio.sleep(self._pause)
         self._pause = min(2 * self._pause, RETRY_SECONDS_MAX)
 
@@ -194,8 +194,9 @@ def encode_headers(draft: Draft) -> str | None:
     return msgspec.json.encode(draft.headers).decode() if draft.headers else None
 
 
-def give_up(request: Request, failure: LogError) -> None:
+def give_up(request: Request, failure: LogError, cause: Exception | None = None) -> None:
     if not request.answer.done():
+        failure.__cause__ = cause
         request.answer.set_exception(failure)
 
 

@@ -15,6 +15,7 @@ DAY_TABLES = """
     SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'log_records'::regclass ORDER BY c.relname
 """
+IS_THERE = "SELECT to_regclass($1) IS NOT NULL"
 REFILE = """
     INSERT INTO log_records (place, position, day, key, value, headers)
     SELECT old.place, old.position, $1, old.key, old.value, old.headers
@@ -44,15 +45,19 @@ async def create_days(connection: asyncpg.Connection, today: date) -> frozenset[
 
 
 async def drop_days_before(connection: asyncpg.Connection, first_kept: date, today: date) -> list[str]:
-    """Drops older days and names their tables. The last value of a compacted topic's key outlives its day: it
-    is filed under today, at its own position, so that whoever reads the topic from its start finds every key."""
-    dropped = []
+    """Drops older days and names their tables."""
+    tables = [row["relname"] for row in await connection.fetch(DAY_TABLES)]
+    return [table for table in tables if table < day_table(first_kept) and await drop_day(connection, table, today)]
+
+
+async def drop_day(connection: asyncpg.Connection, table: str, today: date) -> bool:
+    """Whether it was there to be dropped: another handle may have been quicker. The last value of a compacted topic's
+    key outlives its day: it is filed under today, at its own position, so that whoever reads the topic from its start
+    finds every key. A transaction of its own, since the drop keeps all others from the log until it is committed."""
     async with connection.transaction():
         await connection.execute(DAYS_LOCK)
-        for row in await connection.fetch(DAY_TABLES):
-            table = row["relname"]
-            if table < day_table(first_kept):
-                await connection.execute(REFILE.format(table=table), today)
-                await connection.execute(f"DROP TABLE {table}")
-                dropped.append(table)
-    return dropped
+        if not await connection.fetchval(IS_THERE, table):
+            return False
+        await connection.execute(REFILE.format(table=table), today)
+        await connection.execute(f"DROP TABLE {table}")
+        return True

@@ -40,6 +40,7 @@ class Queries:
         self._places = places
         self._observing = asyncio.Lock()
         self._asked = self._observed = self._failed = 0
+        self._cause: BaseException | None = None
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         deadline = asyncio.get_running_loop().time() + QUERY_SECONDS_MAX
@@ -63,15 +64,15 @@ class Queries:
             if ticket > self._observed:
                 await self._observe()
             if ticket <= self._failed:
-                raise LogError("the database doesn't answer")
+                raise LogError("the database doesn't answer") from self._cause
 
     async def _observe(self) -> None:
         """Answers everyone who has asked by now, with a failure too: they don't wait for one each."""
         covered = self._asked
         try:
             self._places.observed(await self.fetch(ENDS, self._places.namespace))
-        except LogError:
-            self._failed = covered
+        except LogError as failure:
+            self._failed, self._cause = covered, failure.__cause__
         self._observed = covered  # Not when we were cancelled: then the next in line asks.
 
     async def records(self, wanted: Sequence[tuple[Place, int]], most: int) -> dict[Place, list[Record]]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from libs.common.clock import VirtualClock
 from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTER_JOURNAL, ROUTING, Event
-from libs.common.log import Draft, Log, Record
+from libs.common.log import Aborted, Draft, Fenced, Log, LogError, Owner, Record
+from libs.common.log.memory import MemoryLog, MemoryOwner, MemoryWorld
 from libs.common.machine import JournalEntry, Step
 from libs.common.replay import Missing, replay
 from libs.common.worker import BATCH_CORE_SECONDS
@@ -20,6 +23,8 @@ from libs.common.workers import Workers
 from tests.contract.log.worlds import World, fact
 from tests.unit.machine.counting import Counted, CountingCore
 from tests.unit.machine.records import opened
+
+COMMITS_WITHOUT_A_REST_MAX = 1_000
 
 
 async def read(log: Log, topic: str, count: int) -> list[Record]:
@@ -126,6 +131,57 @@ async def test_the_second_owner_fences_the_first_and_nothing_is_doubled(world: W
         await log.append(0, [fact(opened(f"c{n}")) for n in range(50)])
         records = await read(log, ROUTING, 100)
     assert sorted(told(records)) == sorted(("contact.parked", f"c{n}", s) for n in range(50) for s in (1, 2))
+
+
+class FailingLog(MemoryLog):
+    """Every commit fails in the same breath, and has a cause."""
+
+    def __init__(self, failure: type[LogError]) -> None:
+        super().__init__(MemoryWorld(1))
+        self.failure = failure
+        self.commits = 0
+        self.failed = asyncio.Event()
+
+    async def own(self, service: str, partition: int) -> Owner:
+        return FailingOwner(self, self._world, service, partition)
+
+
+class FailingOwner(MemoryOwner):
+    def __init__(self, log: FailingLog, world: MemoryWorld, service: str, partition: int) -> None:
+        super().__init__(world, service, partition)
+        self.log = log
+
+    async def commit(self, drafts: Sequence[Draft]) -> None:
+        self.log.commits += 1
+        self.log.failed.set()
+        if self.log.commits > COMMITS_WITHOUT_A_REST_MAX:
+            await asyncio.sleep(0)  # So that a test can fail which would hang.
+        raise self.log.failure("no") from ConnectionResetError("mario.rossi@example.com")
+
+
+async def first_failure(log: FailingLog) -> None:
+    await log.append(0, [fact(opened("c1"))])
+    async with asyncio.timeout(20):
+        await log.failed.wait()
+
+
+async def test_a_commit_that_is_refused_at_once_is_not_repeated_without_a_rest() -> None:
+    log = FailingLog(Aborted)
+    async with Workers(CountingCore, log, VirtualClock(100)):
+        await first_failure(log)
+        assert log.commits == 1, "the others have their turn first"
+
+
+@pytest.mark.parametrize(
+    ("failure", "event"), [(LogError, "log_unavailable"), (Fenced, "fenced"), (Aborted, "commit_aborted")]
+)
+async def test_the_cause_of_trouble_is_told(failure: type[LogError], event: str) -> None:
+    log = FailingLog(failure)
+    with capture_logs() as lines:
+        async with Workers(CountingCore, log, VirtualClock(100)):
+            await first_failure(log)
+    told_of = {"event": event, "service": "router", "partition": 0, "error": "ConnectionResetError"}
+    assert told_of.items() <= lines[0].items()
 
 
 async def test_a_failing_evolve_is_a_dead_letter_after_three_strikes(world: World) -> None:

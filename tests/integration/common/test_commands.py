@@ -16,7 +16,7 @@ from libs.common.events import pool_key, workspace_key
 from libs.common.events.commands import AcceptOffer, PutTarget, RenewLeases
 from libs.common.log import Log
 from libs.common.log.memory import MemoryWorld, open_memory_log
-from libs.common.pools import Pools, check_partitions, check_secret_key, partition_of
+from libs.common.pools import KNOWN_SECONDS_MAX, Pools, check_partitions, check_secret_key, partition_of
 from libs.common.postgres import Database
 from libs.common.settings import SettingsError
 from tests.integration.common.echo import answering, draft
@@ -225,6 +225,38 @@ async def test_a_pools_partition_is_for_life(database: Database) -> None:
     await again.remove("default", "main")
     with pytest.raises(NotFound):
         await again.partition("default", "main")
+
+
+async def test_a_pool_that_was_asked_for_while_it_went_is_gone(database: Database) -> None:
+    pools = Pools(database, PARTITIONS)
+    home = await pools.create("default", "main")
+    async with database.transaction() as connection:
+        await connection.execute("LOCK TABLE platform_pools IN SHARE MODE")
+        going = asyncio.create_task(pools.remove("default", "main"))
+        await until_waiting(database, "DELETE FROM platform_pools%")
+        assert await pools.partition("default", "main") == home
+    await going
+    with pytest.raises(NotFound):
+        await pools.partition("default", "main")
+
+
+async def until_waiting(database: Database, statement: str) -> None:
+    waiting = """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1"""
+    while not await database.pool.fetchval(waiting, statement):  # noqa: ASYNC110 - only the server knows
+        await asyncio.sleep(0)
+
+
+async def test_a_pool_removed_elsewhere_is_soon_unknown(database: Database) -> None:
+    now = 0.0
+    pools = Pools(database, PARTITIONS, lambda: now)
+    home = await pools.create("default", "main")
+    await Pools(database, PARTITIONS).remove("default", "main")
+    now = KNOWN_SECONDS_MAX - 0.1
+    assert await pools.partition("default", "main") == home
+    now = KNOWN_SECONDS_MAX
+    with pytest.raises(NotFound):
+        await pools.partition("default", "main")
 
 
 def test_where_a_pool_goes_never_changes() -> None:

@@ -124,6 +124,29 @@ async def test_another_process_is_told_that_it_is_in_progress(platform: Platform
     assert len(shop.done) == 1
 
 
+async def test_what_takes_long_is_not_taken_over(platform: Platform, shop: Shop) -> None:
+    shop.open.clear()
+    elsewhere = Idempotency(platform.database, platform.clock, MASTER_KEY, alone=False)
+    second = Platform(platform.database, platform.clock, platform.keys, platform.workspaces, elsewhere, "")
+    router = shop.router()
+    async with platform.client(platform.root_key, router) as here, second.client(platform.root_key, router) as there:
+        first = asyncio.create_task(order(here))
+        await shop.entered.wait()
+        for _ in range(3):
+            platform.clock.move_to(platform.clock.now() + RUN_MICROSECONDS_MAX - 1)
+            await until_renewed(platform)
+        refused = await order(there)
+        shop.open.set()
+        assert ((await first).status_code, refused.status_code, len(shop.done)) == (201, 409, 1)
+
+
+async def until_renewed(platform: Platform) -> None:
+    begun, until = platform.clock.now(), "SELECT runs_until FROM platform_idempotency"
+    async with asyncio.timeout(20):
+        while await platform.database.pool.fetchval(until) < begun + RUN_MICROSECONDS_MAX:  # noqa: ASYNC110 - in a table
+            await asyncio.sleep(0)
+
+
 async def killed_while_running(platform: Platform) -> None:
     """Another process began the request and was killed: what it had written stays, nothing of it runs on."""
     gone = Idempotency(platform.database, platform.clock, MASTER_KEY, alone=False)

@@ -1,9 +1,11 @@
 """The pool, the sessions and the migrations."""
 
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from libs.common.log.tables import LogOwner
 from libs.common.postgres import Database, migrate, open_database
@@ -45,6 +47,22 @@ async def test_a_statement_has_a_time_limit(database_url: str) -> None:
 async def test_connections_say_whose_they_are(database_url: str) -> None:
     async with open_database(database_url, application="omniroute-router") as database:
         assert await database.pool.fetchval("SHOW application_name") == "omniroute-router"
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        ("the short scheme", lambda url: url.replace("postgresql://", "postgres://")),
+        ("whether to encrypt", lambda url: url + "&sslmode=prefer"),
+    ],
+)
+async def test_an_address_as_providers_write_it_is_good_everywhere(
+    database_url: str, rule: str, changed: Callable[[str], str]
+) -> None:
+    url = changed(database_url)
+    await migrate(url)
+    async with open_database(url) as database, database.session() as session:
+        assert await database.pool.fetchval("SELECT 42") == await session.scalar(text("SELECT 42")), rule
 
 
 async def test_two_migrations_at_once_are_one(database_url: str) -> None:

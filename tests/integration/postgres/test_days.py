@@ -1,5 +1,6 @@
 """Records are filed under the storage's own day; old days go, the last value of every key stays."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from libs.common.clock import VirtualClock
 from libs.common.events import ROUTER_STATE, ROUTING
 from libs.common.log.postgres import PostgresLog, open_postgres_log
+from libs.common.postgres import open_database
 from tests.contract.log.worlds import draft, drafts, entity, everything, read, values
+from tests.integration.postgres.blocked import until_blocked
 
 DAY = 86_400_000_000
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -58,6 +61,22 @@ async def test_old_days_go_and_positions_go_on(database_url: str, clock: Virtual
         left = [(record.position, record.value) for record in await everything(log, ROUTING)]
         assert left == [(2, b"2"), (3, b"3"), (4, b"4")]
         assert await log.append(0, drafts("next")) == [5]
+
+
+async def test_each_day_goes_by_itself_and_holds_nobody_up(database_url: str, clock: VirtualClock) -> None:
+    async with (
+        open_postgres_log(database_url, partitions=1, clock=clock) as log,
+        open_database(database_url) as database,
+    ):
+        await append_over_days(log, clock, 5)
+        async with database.transaction() as connection:
+            await connection.execute("LOCK TABLE log_records_20261123")
+            retaining = asyncio.create_task(log.retain(2))
+            await until_blocked(database)
+            assert await database.pool.fetchval("SELECT to_regclass('log_records_20261122')") is None
+            async with asyncio.timeout(3):
+                assert await log.append(0, drafts("next")) == [5]
+        assert await retaining == ["log_records_20261122", "log_records_20261123"]
 
 
 async def test_a_reader_passes_over_what_is_gone(database_url: str, clock: VirtualClock) -> None:

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from libs.common.clock import VirtualClock
 from libs.common.events import ROUTER_STATE, ROUTING
 from libs.common.log import Aborted, Fenced, LogError, Owner
 from libs.common.log.postgres import open_postgres_log
+from libs.common.postgres import DATABASE_TROUBLE
 from tests.contract.log.worlds import draft, drafts, entity, everything, read, values
 from tests.integration.postgres.cut import At, Cut
 
@@ -42,6 +44,8 @@ async def test_while_the_server_is_away_everything_is_refused_in_time_and_recove
                 return_exceptions=True,
             )
         assert [type(failure) for failure in failures] == [Aborted, Aborted, *[LogError] * 22]
+        causes = [failure.__cause__ for failure in failures if isinstance(failure, LogError)]
+        assert all(isinstance(cause, DATABASE_TROUBLE) for cause in causes), causes
         cut.up()
         await owner.commit(drafts("again"))
         assert values(await everything(log, ROUTING)) == ["again"]
@@ -106,3 +110,23 @@ async def test_a_closed_log_takes_nothing(database_url: str) -> None:
         pass
     with pytest.raises(LogError):
         await log.append(0, drafts("late"))
+
+
+class BrokenClock(VirtualClock):
+    def now(self) -> int:
+        raise ZeroDivisionError
+
+
+async def test_a_committer_that_fails_ends_the_log_and_who_stands_on_it(database_url: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await stand_on_a_broken_clock(database_url)
+
+
+async def stand_on_a_broken_clock(database_url: str) -> None:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        open_postgres_log(database_url, partitions=1, clock=BrokenClock(0)) as log,
+    ):
+        with pytest.raises(LogError):
+            await log.append(0, drafts("a"))
+        await asyncio.Event().wait()

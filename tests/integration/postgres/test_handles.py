@@ -8,8 +8,9 @@ from libs.common.events import CONTACTS, ROUTER_STATE, ROUTING
 from libs.common.log import Draft, Fenced
 from libs.common.log.postgres import open_postgres_log
 from libs.common.log.postgres_places import TAIL_BYTES_MAX, TAIL_RECORDS_MAX
-from libs.common.postgres import Database, open_database
+from libs.common.postgres import open_database
 from tests.contract.log.worlds import draft, drafts, entity, everything, read, values
+from tests.integration.postgres.blocked import until_blocked
 from tests.integration.postgres.cut import At, Cut
 
 
@@ -121,12 +122,6 @@ async def test_ends_are_observed_for_those_who_wait_behind_one_who_gives_up(data
                 await asyncio.wait({asking})
             await connection.execute("INSERT INTO log_places VALUES (1, $1, 0, 7)", ROUTING)
         assert await third == {(ROUTING, 0): 7}
-
-
-async def until_blocked(database: Database) -> None:
-    async with asyncio.timeout(10):
-        while not await database.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            pass
 
 
 async def test_namespaces_keep_logs_apart(database_url: str) -> None:

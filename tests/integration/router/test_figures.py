@@ -86,6 +86,7 @@ def drawn(chance: random.Random, number: int) -> Contact:
         waiting_since=AT - chance.randrange(0, 3_600, 60) * SECOND,
         target_seconds=chance.choice([60, 900, 14_400]),
         boost=chance.choice([0, 50, 250]),
+        terms=(0, 0, 0, 0, 0),
     )
 
 

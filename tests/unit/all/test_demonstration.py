@@ -11,9 +11,23 @@ from services.all.demonstration import DEMO_KEY, demo_settings
 KEY = "a-key-of-your-own"
 
 
-def test_it_has_a_folder_beside_the_real_one_and_a_key_that_it_can_print() -> None:
-    settings = demo_settings(Settings(data_dir=Path("somewhere/.omniroute")))
-    assert settings.data_dir == Path("somewhere/.omniroute-demo")
+@pytest.mark.parametrize(
+    ("rule", "folder", "beside"),
+    [
+        ("a folder here", "somewhere/.omniroute", "here/somewhere/.omniroute-demo"),
+        ("here itself", ".", "here-demo"),
+    ],
+)
+def test_it_has_a_folder_beside_the_real_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rule: str, folder: str, beside: str
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert demo_settings(Settings(data_dir=Path(folder))).data_dir == tmp_path / beside, rule
+
+
+def test_it_has_a_key_that_it_can_print() -> None:
+    settings = demo_settings(Settings())
     assert settings.admin_key is not None
     assert settings.admin_key.get_secret_value() == DEMO_KEY
 

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
+from asyncpg import InterfaceError
 from fastapi import Depends, Request
 from fastapi.sse import EventSourceResponse
 from pydantic import Field, model_validator
 
 from libs.common.auth import Caller, caller
 from libs.common.errors import Conflict
-from libs.common.http import ApiRouter, Id, Paging, StrictModel, build_app
+from libs.common.http import CHECK_SECONDS_MAX, ApiRouter, Id, Paging, StrictModel, build_app
 from libs.common.log.port import LogError
+from libs.common.routes import STRANGERS_AT_ONCE_MAX
 
 SECRET = "mario.rossi@example.com"
 router = ApiRouter()
@@ -265,6 +267,28 @@ async def test_ready_when_everything_is() -> None:
         assert (await http.get("/readyz")).status_code == 200
 
 
+@pytest.mark.parametrize("failure", [LogError(SECRET), ConnectionRefusedError(SECRET), InterfaceError(SECRET)])
+async def test_what_is_down_is_named(failure: Exception) -> None:
+    async def yes() -> bool:
+        return True
+
+    async def down() -> bool:
+        raise failure
+
+    async with client(ready={"database": down, "machines": yes}) as http:
+        response = await http.get("/readyz")
+    assert (response.status_code, response.json()["checks"]) == (503, {"database": False, "machines": True})
+
+
+async def test_what_does_not_answer_in_time_is_named() -> None:
+    async def hang() -> bool:
+        return await asyncio.Event().wait()
+
+    async with asyncio.timeout(5 * CHECK_SECONDS_MAX), client(ready={"database": hang, "log": hang}) as http:
+        response = await http.get("/readyz")
+    assert (response.status_code, response.json()["checks"]) == (503, {"database": False, "log": False})
+
+
 async def test_what_is_too_much_at_once_is_refused_aloud() -> None:
     inside, go_on = asyncio.Event(), asyncio.Event()
     slow = ApiRouter()
@@ -285,6 +309,27 @@ async def test_what_is_too_much_at_once_is_refused_aloud() -> None:
         assert (await http.get("/slow")).status_code == 200
     assert (refused.status_code, refused.json()["code"], health.status_code) == (503, "overloaded", 200)
     assert refused.headers["retry-after"] == "1"
+
+
+async def test_strangers_whose_bodies_trickle_shut_nobody_out() -> None:
+    inside, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def trickle() -> AsyncIterator[bytes]:
+        inside.release()
+        yield b" "
+        await go_on.wait()
+
+    async with client(concurrent_requests_max=STRANGERS_AT_ONCE_MAX + 1) as http:
+        slow = [asyncio.create_task(http.post("/raw", content=trickle())) for _ in range(STRANGERS_AT_ONCE_MAX)]
+        for _ in slow:
+            await inside.acquire()
+        one_more, known = await http.post("/raw", content=b" "), await http.get("/things/a")
+        go_on.set()
+        answers = [(await one).status_code for one in slow]
+        later = await http.post("/raw", content=b" ")
+    assert (one_more.status_code, one_more.json()["code"], known.status_code) == (503, "overloaded", 200)
+    assert one_more.headers["retry-after"] == "1"
+    assert {*answers, later.status_code} == {200}
 
 
 async def test_streams_come_through() -> None:

@@ -1,14 +1,16 @@
 """One meaning or none."""
 
+import asyncio
 import json
 from contextlib import suppress
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.errors import Malformed
-from libs.common.strict_json import DEPTH_MAX, KEYS_MAX, loads
+from libs.common.errors import Malformed, TooLarge
+from libs.common.strict_json import BESIDE_BYTES_MIN, DEPTH_MAX, KEYS_MAX, VALUES_MAX, loads, loads_beside
 
 REFUSED = [
     ("nothing at all", b""),
@@ -67,6 +69,35 @@ def test_refused(what: str, document: bytes) -> None:
 def test_taken(what: str, document: bytes, value: object) -> None:
     read = loads(document)
     assert value is None or read == value
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'""', b"null"])
+def test_more_values_than_may_be_are_refused_before_they_are_read(value: bytes) -> None:
+    with pytest.raises(TooLarge, match=str(VALUES_MAX)):
+        loads(b"[" + (value + b",") * VALUES_MAX + b"no JSON at all")
+
+
+def test_a_batch_of_a_thousand_full_contacts_comes_through() -> None:
+    names = [f"attribute_{number}" for number in range(50)]
+    identities = [{"channel": "email", "address": f"{number}@example.com"} for number in range(10)]
+    contact = {
+        "customer": {"identities": identities},
+        "text": "Well, yes, and no, " * 100,
+        "topics": names[:20],
+        "attributes": dict.fromkeys(names, "value"),
+    }
+    batch = {"contacts": [contact] * 1_000}
+    assert loads(json.dumps(batch).encode()) == batch
+
+
+async def test_what_is_large_is_read_while_everything_else_goes_on() -> None:
+    document = json.dumps([{"text": str(number)} for number in range(BESIDE_BYTES_MIN // 8)]).encode()
+    reading, turns = asyncio.create_task(loads_beside(document)), count()
+    while not reading.done():
+        next(turns)
+        await asyncio.sleep(0)
+    assert await reading == loads(document)
+    assert next(turns) > 10
 
 
 plain = st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

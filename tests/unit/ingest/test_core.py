@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from libs.common.events.base import SECOND
-from libs.common.events.values import Reach
+from libs.common.events.values import Reach, Scalar
 from services.ingest.core.identity import Identity, same_form
 from services.ingest.core.joining import (
+    ATTRIBUTES_MAX,
     Author,
     Contact,
     Line,
@@ -143,6 +144,12 @@ def test_what_a_later_message_leaves_out_stays() -> None:
     assert (after.topics, after.sentiment, after.language) == (("billing",), -0.5, "it")
     assert (after.attributes, after.visibility) == ({"order": "B", "value": 3}, "private")
     assert joined(contact(), replace(POST, topics=(), sentiment=0.0), ANN).topics == ()
+
+
+def test_a_contact_keeps_its_first_fifty_attributes() -> None:
+    many: dict[str, Scalar] = {f"a{n}": n for n in range(60)}
+    after = joined(contact(), replace(POST, attributes={**many, "order": "B"}), ANN)
+    assert after.attributes == {"order": "B", "value": 3} | {f"a{n}": n for n in range(ATTRIBUTES_MAX - 2)}
 
 
 def test_a_bystander_changes_nothing_but_the_reach() -> None:

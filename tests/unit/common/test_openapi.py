@@ -1,0 +1,19 @@
+"""What the document says of the whole API is what is answered."""
+
+import pytest
+
+from services.all.server import whole_api
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("post", "/v1/contacts"),
+        ("post", "/v1/customers/{customer_id}/identities"),
+        ("put", "/v1/accounts/{account}"),
+    ],
+)
+def test_new_and_known_are_both_described(method: str, path: str) -> None:
+    responses = whole_api().openapi()["paths"][path][method]["responses"]
+    known, new = (responses[status]["content"]["application/json"]["schema"]["$ref"] for status in ("200", "201"))
+    assert known == new
