@@ -38,7 +38,8 @@ err = Console(stderr=True, highlight=False)
 
 BEGINNING = "1970-01-01T00:00:00Z"
 CANNOT_START = (
-    SettingsError, DataFolderInUse, LogError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, keeping.NotPossible,
+    SettingsError, DataFolderInUse, LogError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError,
+    keeping.NotPossible,
 )  # fmt: skip
 InWorkspace = Annotated[str, typer.Option("--workspace", help="Whose keys.")]
 KeyId = Annotated[str, typer.Argument(help="The key's id, not the key.")]
