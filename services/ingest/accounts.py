@@ -13,7 +13,10 @@ from libs.common.secrets import SecretBox
 
 COLUMNS: Final = "workspace, account, provider, pool, public_url, routable, secrets"
 ONE: Final = f"SELECT {COLUMNS} FROM ingest_accounts WHERE workspace = $1 AND account = $2"  # noqa: S608
-BY_WEBHOOK: Final = f"SELECT {COLUMNS} FROM ingest_accounts WHERE account = $1"  # noqa: S608
+BY_WEBHOOK: Final = f"""
+    SELECT {COLUMNS} FROM ingest_accounts JOIN platform_workspaces USING (workspace)
+    WHERE account = $1 AND deleted_at IS NULL
+"""  # noqa: S608
 SOME: Final = f"SELECT {COLUMNS} FROM ingest_accounts WHERE workspace = $1 AND account > $2 ORDER BY account LIMIT $3"  # noqa: S608
 PUT: Final = """
     INSERT INTO ingest_accounts (workspace, account, provider, pool, public_url, routable, secrets, changed_at)
@@ -21,6 +24,10 @@ PUT: Final = """
     ON CONFLICT (account) DO UPDATE SET provider = $3, public_url = $5, routable = $6, secrets = $7, changed_at = $8
     WHERE ingest_accounts.workspace = $1 AND ingest_accounts.pool = $4
     RETURNING xmax = 0 AS created
+"""
+FREE: Final = """
+    DELETE FROM ingest_accounts AS a USING platform_workspaces AS w
+    WHERE a.account = $1 AND w.workspace = a.workspace AND w.deleted_at IS NOT NULL
 """
 DELETE: Final = "DELETE FROM ingest_accounts WHERE workspace = $1 AND account = $2 RETURNING account"
 
@@ -56,14 +63,18 @@ class Accounts:
         return _found(await self._pool.fetchrow(ONE, workspace, account), account)
 
     async def of_webhook(self, account: str) -> Account:
-        """The account that a provider calls for, whichever workspace it is in. Raises NotFound."""
+        """The account that a provider calls for, in whichever workspace that isn't deleted. Raises NotFound."""
         return _found(await self._pool.fetchrow(BY_WEBHOOK, account), account)
 
     async def some(self, workspace: str, *, after: str, limit: int) -> list[Account]:
         return [_account(row) for row in await self._pool.fetch(SOME, workspace, after, limit)]
 
     async def put(self, account: Account, at: int) -> bool:
-        """Create (True) or replace. Raises AccountTaken, or Invalid when it would move to another pool."""
+        """Create (True) or replace. Raises AccountTaken, or Invalid when it would move to another pool.
+
+        A deleted workspace keeps no account id from others.
+        """
+        await self._pool.execute(FREE, account.account)
         row = await self._pool.fetchrow(
             PUT, account.workspace, account.account, account.provider, account.pool, account.public_url,
             msgspec.json.encode(account.routable).decode(), account.sealed, at,

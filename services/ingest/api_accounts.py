@@ -49,7 +49,7 @@ class WebhookView(BaseModel):
     """Messages that were new."""
 
 
-@router.put("/v1/accounts/{account}")
+@router.put("/v1/accounts/{account}", responses={201: {"model": AccountView}})
 async def put_account(account: Id, body: AccountBody, by: Admin, ingest: Ingesting, response: Response) -> AccountView:
     """Create or replace an account. Its id is taken once in the installation: webhook addresses name it."""
     provider = _provider(body.provider)
@@ -161,6 +161,7 @@ def _check_secrets(provider: Provider, secrets: dict[str, str]) -> None:
     unknown, missing = sorted(secrets.keys() - provider.secrets), sorted(provider.required - secrets.keys())
     errors = [FieldError(f"/secrets/{name}", "is no secret of this provider") for name in unknown]
     errors += [FieldError(f"/secrets/{name}", "is needed by this provider") for name in missing]
+    errors += [FieldError(f"/secrets/{name}", why) for name, why in provider.wrong(secrets).items()]
     if errors:
         raise Invalid("the secrets are not this provider's", errors=errors)
 

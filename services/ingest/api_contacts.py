@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from libs.common.caller import Caller
 from libs.common.directory import Placed, RoutingView
-from libs.common.errors import NotFound, Problem
+from libs.common.errors import Forbidden, NotFound, Problem
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
 from libs.common.idempotency import about_customer
@@ -42,7 +42,9 @@ MESSAGES: Final = """
     WHERE m.workspace = $1 AND m.account = $2 AND m.conversation = $3 AND m.ordinal > $4
     ORDER BY m.ordinal LIMIT $6
 """
-ROUTED: Final = "SELECT routed_queue FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2"
+ROUTED: Final = """
+    SELECT routed_queue, state, agent_id, offered_to FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2
+"""
 
 WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf_nan=False)]
 
@@ -110,7 +112,9 @@ class MessageView(BaseModel):
     deleted_at: datetime | None
 
 
-@router.post("/v1/contacts", status_code=201, response_model_exclude_unset=True)
+@router.post(
+    "/v1/contacts", status_code=201, responses={200: {"model": ContactView}}, response_model_exclude_unset=True
+)
 async def receive_contact(
     body: ContactBody, by: Writer, ingest: Ingesting, request: Request, response: Response,
     wait_seconds: WaitSeconds = 0,
@@ -165,6 +169,8 @@ async def receive_events(by: Writer, ingest: Ingesting, request: Request) -> Bat
 @router.post("/v1/contacts/{contact_id}/responses", status_code=201)
 async def observe_response(contact_id: Id, body: ResponseBody, by: Responder, ingest: Ingesting) -> ResponseView:
     """The company answered. An automatic reply answers nothing."""
+    if by.agent_id is not None and body.agent not in (None, by.agent_id):
+        raise Forbidden("an agent's key answers for that agent")
     await check_own_work(ingest, by, contact_id)
     contact = await ingest.directory.find(by.workspace, contact_id)
     if contact is None:
@@ -238,10 +244,20 @@ def _from_history(ingest: Ingest) -> Any:
     """Without the router in this process: what ingest itself reads of routing."""
 
     async def placed(workspace: str, contact_id: str) -> Placed | None:
-        queue = await ingest.database.pool.fetchval(ROUTED, workspace, contact_id)
-        return None if queue is None else Placed(state="waiting", queue=queue)
+        row = await ingest.database.pool.fetchrow(ROUTED, workspace, contact_id)
+        if row is None or row["routed_queue"] is None:
+            return None
+        return Placed(state=_state_of(row), queue=row["routed_queue"])
 
     return placed
+
+
+def _state_of(row: Any) -> str:
+    if row["state"] != "open":
+        return "closed"
+    if row["agent_id"] is not None:
+        return "assigned"
+    return "waiting" if row["offered_to"] is None else "offered"
 
 
 def _placing(placed: Placed | None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ async def get_customer(customer_id: Id, by: Reader, ingest: Ingesting) -> Custom
     return _view(await ingest.people.profile(by.workspace, customer_id))
 
 
-@router.post("/v1/customers/{customer_id}/identities", status_code=201)
+@router.post("/v1/customers/{customer_id}/identities", status_code=201, responses={200: {"model": CustomerView}})
 async def link_identity(
     customer_id: Id, body: IdentityBody, by: Keeper, ingest: Ingesting, response: Response
 ) -> CustomerView:

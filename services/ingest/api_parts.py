@@ -37,7 +37,7 @@ class Ingest:
 
     async def settled(self) -> bool:
         """Whether all that was stored is on the log, and all that is on the log was taken notice of."""
-        return await self.outbox.empty() and await self.history.caught_up()
+        return await self.history.caught_up() and await self.outbox.empty()  # In this order: history puts facts too.
 
 
 Ingesting = Annotated[Ingest, Depends(from_app(Ingest))]

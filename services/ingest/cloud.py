@@ -1,6 +1,8 @@
 """CloudEvents 1.0 over HTTP: structured, binary and batched. `contact.message.received` is the type that we take.
 
-A batch is taken whole or refused whole: what is wrong is named by its place, and nothing is dropped in silence.
+A batch with anything wrong in it is refused before anything of it is stored: what is wrong is named by its place. The
+rest is stored one by one, so a failure on the way leaves the first of them stored: a batch that is sent again is
+answered for those as seen before.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from urllib.parse import unquote
 
 from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.v1.event import CloudEvent
+from pydantic import TypeAdapter, ValidationError
 
 from libs.common import strict_json
 from libs.common.errors import FieldError, Invalid, UnsupportedMedia
+from libs.common.schema import Time
 from services.ingest.core.normalize import Received
 from services.ingest.limits import BATCH_CONTACTS_MAX
 from services.ingest.shape import ContactBody, parsed
@@ -29,6 +33,8 @@ NAMES: Final = frozenset("id source type specversion time subject datacontenttyp
 """What an error may repeat: the name of an extension is the caller's own."""
 ATTRIBUTES_MAX: Final = 50
 """Of one event; extensions are let pass and mean nothing."""
+
+TIME: Final = TypeAdapter(Time)
 
 Arrived = tuple[ContactBody, Received]
 
@@ -49,10 +55,6 @@ def read(
             return [_binary(headers, raw, account)]
         case _:
             raise UnsupportedMedia("a CloudEvent comes as JSON: structured, batched, or binary with JSON data")
-
-
-def is_batch(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == BATCHED
 
 
 def _batch(document: Any, account: str | None) -> list[Arrived]:
@@ -118,12 +120,9 @@ def _time(value: Any, at: str) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise _wrong(f"{at}/time", "must be RFC 3339") from None
-    if moment.tzinfo is None:
-        raise _wrong(f"{at}/time", "needs a zone")
-    return moment
+        return TIME.validate_python(value)
+    except ValidationError:
+        raise _wrong(f"{at}/time", "must be RFC 3339 with a zone") from None
 
 
 def _base64(value: Any, at: str) -> Any:

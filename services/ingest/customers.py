@@ -11,6 +11,7 @@ from services.ingest.core.identity import Identity
 from services.ingest.core.joining import Writer
 from services.ingest.core.strikes import STRIKE_MICROSECONDS, Failure, strikes
 from services.ingest.ids import new_id
+from services.ingest.limits import IDENTITIES_OF_CUSTOMER_MAX
 from services.ingest.turn import Raced, Turn
 
 FIND: Final = """
@@ -29,6 +30,7 @@ CREATE: Final = "INSERT INTO ingest_customers (workspace, customer_id, tier, cre
 HOLD: Final = """
     SELECT tier, last_agent FROM ingest_customers WHERE workspace = $1 AND customer_id = $2 FOR KEY SHARE
 """
+COUNT: Final = "SELECT count(*) FROM ingest_identities WHERE workspace = $1 AND customer_id = $2"
 SET_TIER: Final = "UPDATE ingest_customers SET tier = $3 WHERE workspace = $1 AND customer_id = $2"
 FAILURES: Final = "SELECT contact_id, at FROM ingest_failures WHERE workspace = $1 AND customer_id = $2 AND at > $3"
 
@@ -47,7 +49,10 @@ async def resolve(turn: Turn, identities: Sequence[Identity], tier: Tier | None)
     known = await _known(turn, identities)
     owner = next((known[one.place]["customer_id"] for one in identities if one.place in known), None)
     customer = await _create(turn, tier or "standard") if owner is None else await hold(turn, owner)
-    for identity in sorted(identities, key=lambda one: one.place):
+    room = await _room(turn, customer) if len(known) < len(identities) else 0
+    new = [one for one in identities if one.place not in known][:room]
+    kept = [*(one for one in identities if one.place in known), *new]
+    for identity in sorted(kept, key=lambda one: one.place):
         await _link(turn, identity, customer.customer_id, known.get(identity.place))
     if tier is not None and tier != customer.tier:
         await turn.connection.execute(SET_TIER, turn.workspace, customer.customer_id, tier)
@@ -71,6 +76,12 @@ async def writer(turn: Turn, customer: Customer, *, returns_to: str | None = Non
     failures = [Failure(contact_id=row["contact_id"], at=row["at"]) for row in rows]
     count = strikes(failures, turn.now, returns_to=returns_to)
     return Writer(customer_id=customer.customer_id, tier=customer.tier, strikes=count, last_agent=customer.last_agent)
+
+
+async def _room(turn: Turn, customer: Customer) -> int:
+    """How many more addresses are kept of them. What is too much is dropped: no message is lost for it."""
+    held = 0 if customer.new else await turn.connection.fetchval(COUNT, turn.workspace, customer.customer_id)
+    return max(0, IDENTITIES_OF_CUSTOMER_MAX - held)
 
 
 async def _known(turn: Turn, identities: Sequence[Identity]) -> dict[tuple[str, str], Any]:

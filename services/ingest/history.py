@@ -4,6 +4,9 @@ A projection: it can be dropped and read again from the beginning of the topics.
 applied in a transaction of its own together with the position after it, so it is applied once; the commit need not
 be durable, because what is lost with it is read again. Locks are taken as everywhere in ingest: conversation,
 customer, contact.
+
+One thing follows from it: a repeat that nobody need answer, because its message was deleted or its customer erased
+before we knew of it, is withdrawn when it becomes known, in the same transaction and so once.
 """
 
 from __future__ import annotations
@@ -31,9 +34,12 @@ from libs.common.log import Log, LogError, Reader, Record
 from libs.common.log.port import Place
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from libs.common.telemetry import log
+from services.ingest import records
+from services.ingest.contacts import ERASED, withdraw, withdraw_unneeded
 from services.ingest.leader import Leadership
 from services.ingest.limits import HISTORY_RECORDS_MAX, HISTORY_WAIT_SECONDS, RELAY_RETRY_SECONDS
 from services.ingest.metrics import HISTORY_APPLIED
+from services.ingest.turn import Turn
 
 TOPICS: Final = (ROUTING, ESCALATIONS)
 MATTERS: Final = frozenset(
@@ -64,6 +70,13 @@ HOLD: Final = """
     SELECT FROM ingest_conversations WHERE (workspace, account, conversation) IN
         (SELECT workspace, account, conversation FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2)
     FOR UPDATE
+"""
+HOLD_CONTACT: Final = "SELECT FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2 FOR UPDATE"
+MOVE: Final = """
+    WITH first AS (SELECT min(ordinal) AS ordinal FROM ingest_messages WHERE workspace = $1 AND contact_id = $2
+                   AND author = 'customer' AND NOT opens AND occurred_at >= $4)
+    UPDATE ingest_messages AS m SET contact_id = $3, opens = m.ordinal = first.ordinal FROM first
+    WHERE m.workspace = $1 AND m.contact_id = $2 AND m.ordinal >= first.ordinal
 """
 FOLLOW: Final = """
     UPDATE ingest_conversations AS c SET contact_id = $3::text FROM ingest_contacts AS old
@@ -205,9 +218,21 @@ async def _queued(connection: Any, event: ContactQueued) -> None:
     """A contact with `repeat_of` that we don't know is the router's: from now on it is its conversation's contact."""
     if event.repeat_of is not None:
         await connection.execute(HOLD, event.workspace, event.repeat_of)
+        await connection.execute(HOLD_CONTACT, event.workspace, event.repeat_of)
         place = event.workspace, event.repeat_of, event.contact_id
         made = await connection.execute(REPEAT, *place, event.opened_at)
         await connection.execute(FOLLOW, *place)
         if made.endswith(" 1"):
             await connection.execute(FAILED, event.workspace, event.repeat_of, event.at)
+            await _begin(Turn(connection=connection, workspace=event.workspace, now=event.at), event)
     await connection.execute(QUEUED, event.workspace, event.contact_id, event.queue)
+
+
+async def _begin(turn: Turn, repeat: ContactQueued) -> None:
+    """Give the repeat what came since it was reopened. What was deleted or erased before we knew of it withdraws it."""
+    await turn.connection.execute(MOVE, turn.workspace, repeat.repeat_of, repeat.contact_id, repeat.opened_at)
+    contact = await records.hold_contact(turn, repeat.contact_id)
+    if contact.conversation is None:
+        await withdraw(turn, contact, ERASED, turn.now)
+    else:
+        await withdraw_unneeded(turn, contact, None)

@@ -30,8 +30,13 @@ from libs.common.telemetry import current_traceparent, log
 from services.ingest.leader import Leadership
 from services.ingest.limits import RELAY_GATHER_SECONDS, RELAY_POLL_SECONDS, RELAY_RECORDS_MAX, RELAY_RETRY_SECONDS
 from services.ingest.metrics import OUTBOX_FAILURES, OUTBOX_RELAYED, OUTBOX_WAITING
+from services.ingest.turn import Turn
 
-PUT: Final = "INSERT INTO ingest_outbox (partition, key, value, headers) VALUES ($1, $2, $3, $4)"
+PUT: Final = """
+    INSERT INTO ingest_outbox (partition, key, value, headers)
+    SELECT partition, $3::text, $4::bytea, $5::json FROM platform_pools WHERE workspace = $1 AND pool = $2
+    RETURNING partition
+"""
 FIRST: Final = "INSERT INTO ingest_relays (partition, position) VALUES ($1, 0) ON CONFLICT DO NOTHING"
 LOCK: Final = "SELECT position FROM ingest_relays WHERE partition = $1 FOR UPDATE"
 REMOVE: Final = "DELETE FROM ingest_outbox WHERE partition = $1 AND position <= $2"
@@ -54,11 +59,19 @@ WAITING: Final = "SELECT count(*) FROM (SELECT FROM ingest_outbox LIMIT 10000) A
 _DICT: Final = msgspec.json.Decoder(dict[str, str])
 
 
-async def put(connection: Any, partition: int, event: ContactFact, *, sequence: int, cause: str) -> None:
-    """Put a fact into the outbox, in the transaction that makes it one."""
+async def put(turn: Turn, event: ContactFact, *, sequence: int, cause: str) -> bool:
+    """Put a fact into the outbox of its own pool's partition, in the transaction that makes it one.
+
+    False when that pool is gone, and with it whoever could be told.
+    """
     value = encode_value(event, sequence=sequence, cause=cause)
     headers = encode_headers(event, sequence=sequence, traceparent=current_traceparent())
-    await connection.execute(PUT, partition, event.key, value, msgspec.json.encode(headers).decode())
+    place = event.workspace, event.pool, event.key
+    partition = await turn.connection.fetchval(PUT, *place, value, msgspec.json.encode(headers).decode())
+    if partition is None:
+        return False
+    turn.partitions.add(partition)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

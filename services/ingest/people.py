@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from libs.common.clock import Clock
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.idempotency import forget_customer
-from libs.common.pools import Pools
 from libs.common.postgres import Database
 from services.ingest import records
-from services.ingest.contacts import withdraw
+from services.ingest.contacts import ERASED, withdraw
 from services.ingest.core.identity import Identity
 from services.ingest.core.strikes import STRIKE_MICROSECONDS, STRIKES_MAX
 from services.ingest.limits import CONTACTS_SHOWN_MAX, IDENTITIES_OF_CUSTOMER_MAX
 from services.ingest.outbox import Outbox
 from services.ingest.turn import Turn, in_turn
+
+T = TypeVar("T")
 
 CUSTOMER: Final = """
     SELECT customer_id, tier, last_agent, created_at FROM ingest_customers WHERE workspace = $1 AND customer_id = $2
@@ -43,6 +45,7 @@ MERGE: Final = (
     "UPDATE ingest_contacts SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_messages SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_failures SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
+    "UPDATE platform_idempotency SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     """UPDATE ingest_customers AS kept SET last_agent = coalesce(kept.last_agent, gone.last_agent)
        FROM ingest_customers AS gone WHERE kept.workspace = $1 AND kept.customer_id = $2
        AND gone.workspace = $1 AND gone.customer_id = $3""",
@@ -52,10 +55,6 @@ HOLD_CONVERSATIONS: Final = """
     SELECT FROM ingest_conversations WHERE (workspace, account, conversation) IN
         (SELECT workspace, account, conversation FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2)
     ORDER BY account, conversation FOR UPDATE
-"""
-OPEN: Final = """
-    SELECT contact_id FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2 AND state = 'open'
-    ORDER BY contact_id
 """
 ERASE: Final = (
     """DELETE FROM ingest_messages WHERE workspace = $1 AND (customer_id = $2 OR contact_id IN
@@ -68,7 +67,6 @@ ERASE: Final = (
     "DELETE FROM ingest_failures WHERE workspace = $1 AND customer_id = $2",
     REMOVE,
 )
-ERASED: Final = "customer_erased"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +87,8 @@ class IdentityTaken(Conflict):
 
 
 class People:
-    def __init__(self, database: Database, pools: Pools, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
         self._database = database
-        self._pools = pools
         self._clock = clock
         self._outbox = outbox
 
@@ -122,7 +119,7 @@ class People:
                 await turn.connection.execute(LINK, workspace, *identity.place, customer_id)
             return owner is None
 
-        return await in_turn(self._database, workspace, self._clock.now(), work)
+        return await self._in_turn(workspace, work)
 
     async def merge(self, workspace: str, customer_id: str, other: str) -> None:
         """`other` turns out to be this customer: everything of theirs becomes this one's. Raises NotFound, Invalid."""
@@ -135,25 +132,26 @@ class People:
                 await turn.connection.execute(statement, workspace, customer_id, other)
             await turn.connection.execute(REMOVE, workspace, other)
 
-        await in_turn(self._database, workspace, self._clock.now(), work)
+        await self._in_turn(workspace, work)
 
     async def erase(self, workspace: str, customer_id: str) -> None:
         """Delete all that is personal; open contacts are withdrawn. The ids stay, and mean nothing. Raises NotFound."""
-        partitions = await self._pools.all(workspace)
 
         async def work(turn: Turn) -> None:
             await turn.connection.execute(HOLD_CONVERSATIONS, workspace, customer_id)
             await _hold(turn, customer_id)
-            for row in await turn.connection.fetch(OPEN, workspace, customer_id):
-                contact = await records.hold_contact(turn, row["contact_id"])
-                await withdraw(turn, contact, ERASED, turn.now, partitions[contact.pool])
+            # All of them, so that no answer to one is stored after its messages went.
+            for contact in await records.hold_contacts_of(turn, customer_id):
+                if contact.state == "open":
+                    await withdraw(turn, contact, ERASED, turn.now)
             for statement in ERASE:
                 await turn.connection.execute(statement, workspace, customer_id)
             await forget_customer(turn.connection, workspace, customer_id)
 
-        await in_turn(self._database, workspace, self._clock.now(), work)
-        for partition in partitions.values():
-            self._outbox.wake(partition)
+        await self._in_turn(workspace, work)
+
+    async def _in_turn(self, workspace: str, work: Callable[[Turn], Awaitable[T]]) -> T:
+        return await in_turn(self._database, self._outbox.wake, workspace, self._clock.now(), work)
 
 
 async def _hold(turn: Turn, *customers: str) -> None:

@@ -1,6 +1,8 @@
 """One message from outside, in one transaction: message, customer, conversation, contact and the fact that follows.
 
-Locks are taken in one order: conversation, customer, contact.
+Locks are taken in the order of every turn: conversation, customer, contact. One is not: whose contact it is that
+somebody else joins is known only with the contact, so that customer is held after it. A merge of theirs at that
+moment may be a deadlock: one of the two is tried again.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from libs.common.events.contacts import Message
+from libs.common.errors import NotFound
+from libs.common.events.contacts import Message, ResponseObserved
 from services.ingest import customers, records
 from services.ingest.accounts import Account
 from services.ingest.core.joining import (
@@ -36,6 +39,12 @@ CONVERSATION: Final = """
     INSERT INTO ingest_conversations (workspace, account, conversation) VALUES ($1, $2, $3)
     ON CONFLICT (workspace, account, conversation) DO UPDATE SET conversation = excluded.conversation
     RETURNING contact_id
+"""
+ADOPT: Final = """
+    UPDATE ingest_messages SET contact_id = $4, kind = 'response'
+    WHERE workspace = $1 AND account = $2 AND conversation = $3 AND contact_id IS NULL AND author = 'company'
+        AND occurred_at >= $5
+    RETURNING ordinal, message_id, visibility, occurred_at
 """
 POINT: Final = """
     UPDATE ingest_conversations SET contact_id = $4 WHERE workspace = $1 AND account = $2 AND conversation = $3
@@ -71,7 +80,6 @@ def parent_of(happening: Received | Answered, sources: dict[str, Any]) -> Parent
 class Receiving:
     account: Account
     received: Received
-    partition: int
 
     async def store(self, turn: Turn) -> Stored:
         sources = await known_sources(turn, self.account.account, self.received)
@@ -84,6 +92,7 @@ class Receiving:
         if contact_id is None:
             stored = await self._open(turn, customer, conversation)
             await turn.connection.execute(POINT, *place, stored.contact_id)
+            await _adopt(turn, place, stored.contact_id, bounded(self.received.occurred_at, turn.now))
             return stored
         return await self._join(turn, customer, await records.hold_contact(turn, contact_id))
 
@@ -136,11 +145,29 @@ class Receiving:
         await records.insert_message(turn, row)
 
     async def _tell(self, turn: Turn, contact: Contact, fact: Message, customer: Customer, *, opened: bool) -> Stored:
-        await put(turn.connection, self.partition, fact, sequence=contact.sequence, cause=fact.message_id)
+        if not await put(turn, fact, sequence=contact.sequence, cause=fact.message_id):
+            raise NotFound("there is no such pool")
         return Stored(
             contact_id=contact.contact_id, customer_id=customer.customer_id, message_id=fact.message_id,
             repeat_of=contact.repeat_of, opened=opened,
         )  # fmt: skip
+
+
+async def _adopt(turn: Turn, place: tuple[str, str, str], contact_id: str, asked_at: int) -> None:
+    """The company's posts that came before what they answer are its answers. What it wrote earlier answers nothing."""
+    rows = await turn.connection.fetch(ADOPT, *place, contact_id, asked_at)
+    for row in sorted(rows, key=lambda row: row["ordinal"]):
+        contact = await records.hold_contact(turn, contact_id)
+        said = {name: row[name] for name in ("message_id", "visibility", "occurred_at")}
+        await tell_answer(turn, contact, **said)
+
+
+async def tell_answer(turn: Turn, contact: Contact, *, message_id: str, **said: Any) -> None:
+    """Tell the router that the company answered. The turn holds the contact."""
+    sequence = contact.sequence + 1
+    fact = ResponseObserved(key=contact.key, at=turn.now, contact_id=contact.contact_id, message_id=message_id, **said)
+    await records.number_contact(turn, replace(contact, sequence=sequence))
+    await put(turn, fact, sequence=sequence, cause=message_id)
 
 
 def _seen_before(row: Any) -> Stored:

@@ -14,6 +14,9 @@ from services.ingest.turn import Raced, Turn
 
 CONTACT: Final = "SELECT * FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2"
 CONTACT_HELD: Final = CONTACT + " FOR UPDATE"
+CONTACTS_OF: Final = """
+    SELECT * FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2 ORDER BY contact_id FOR UPDATE
+"""
 INSERT_CONTACT: Final = """
     INSERT INTO ingest_contacts (workspace, contact_id, pool, account, conversation, channel, medium, visibility,
         customer_id, state, sequence, repeat_of, opened_at, language, topics, sentiment, tier, reach, requirement,
@@ -66,6 +69,12 @@ async def hold_contact(turn: Turn, contact_id: str) -> Contact:
     if row is None:
         raise Raced
     return contact_of(row)
+
+
+async def hold_contacts_of(turn: Turn, customer_id: str) -> list[Contact]:
+    """The customer's contacts, which change in no other turn before this one ends."""
+    rows = await turn.connection.fetch(CONTACTS_OF, turn.workspace, customer_id)
+    return [contact_of(row) for row in rows]
 
 
 def contact_of(row: Any) -> Contact:

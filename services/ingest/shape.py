@@ -15,6 +15,7 @@ from libs.common.problems import ERRORS_SHOWN_MAX, pointer, rule
 from libs.common.schema import Id, StrictModel, Tag
 from services.ingest import limits
 from services.ingest.core.identity import Identity, same_form
+from services.ingest.core.joining import ATTRIBUTES_MAX
 from services.ingest.core.normalize import Received
 from services.ingest.core.visibility import NO_REACH
 
@@ -94,7 +95,7 @@ class ContactBody(StrictModel):
     requirement: RequirementBody | None = None
     queue: Id | None = None
     attributes: Annotated[
-        dict[AttributeName, AttributeText | int | float | bool], Field(max_length=limits.ATTRIBUTES_MAX)
+        dict[AttributeName, AttributeText | int | float | bool], Field(max_length=ATTRIBUTES_MAX)
     ] = {}
 
     def received(self, at: datetime | None = None) -> Received:

@@ -96,7 +96,8 @@ class IngestContact(SQLModel, table=True):
 
 class IngestMessage(SQLModel, table=True):
     """What was said, once for each source id of an account. `contact_id` is None for a post of the company's own
-    that belongs to no contact: it is kept (without text) so that an answer to it can be told from one to a customer."""
+    that belongs to no contact: it is kept (without text) so that an answer to it can be told from one to a customer,
+    and that it is an answer itself should what it answers come later."""
 
     __tablename__ = "ingest_messages"
     __table_args__ = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -30,15 +30,23 @@ class Turn:
     connection: Any
     workspace: str
     now: int
+    partitions: set[int] = field(default_factory=set)
+    """Those into which it puts facts: their relays are woken once it is committed."""
 
 
-async def in_turn(database: Database, workspace: str, now: int, work: Callable[[Turn], Awaitable[T]]) -> T:
-    """Run `work` in a transaction, again if another one came first.
+async def in_turn(
+    database: Database, wake: Callable[[int], None], workspace: str, now: int, work: Callable[[Turn], Awaitable[T]]
+) -> T:
+    """Run `work` in a transaction, again if another one came first, and wake the relays of what it put.
 
     Raises what `work` raises, and Unavailable when others always came first.
     """
     for _ in range(RACES_MAX):
         with suppress(*LOST_RACES):
             async with database.transaction() as connection:
-                return await work(Turn(connection=connection, workspace=workspace, now=now))
+                turn = Turn(connection=connection, workspace=workspace, now=now)
+                result = await work(turn)
+            for partition in turn.partitions:
+                wake(partition)
+            return result
     raise Unavailable("too much happens at once in one place")

@@ -7,7 +7,6 @@ those a replay changes nothing because source ids are unique.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import Any, Final
@@ -18,8 +17,17 @@ from services.ingest.channels.provider import Call, Provider, Reading, Refused, 
 
 SECRET: Final = "webhook_secret"  # noqa: S105 - its name
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105
+KEY_BYTES_MIN: Final = 16
 TOLERANCE_SECONDS: Final = 300
 SIGNATURES_MAX: Final = 20
+
+
+def wrong(secrets: Secrets) -> dict[str, str]:
+    """A key that is short could be guessed; an empty one everybody knows."""
+    secret = secrets.get(SECRET)
+    if secret is None or len(_key(secret)) >= KEY_BYTES_MIN:
+        return {}
+    return {SECRET: f"must be {SECRET_PREFIX} and base64 of {KEY_BYTES_MIN} bytes or more"}
 
 
 def challenge(_call: Call, _secrets: Secrets) -> dict[str, Any]:
@@ -27,7 +35,7 @@ def challenge(_call: Call, _secrets: Secrets) -> dict[str, Any]:
 
 
 def verify(call: Call, secrets: Secrets) -> None:
-    if SECRET not in secrets:
+    if not _key(secrets.get(SECRET, "")):
         raise Refused("no_secret", "this account has no webhook_secret")
     sent_id, sent_at = call.headers.get("webhook-id"), call.headers.get("webhook-timestamp", "")
     if not sent_id or "webhook-signature" not in call.headers:
@@ -57,16 +65,18 @@ def _is_fresh(sent_at: str, now: int) -> bool:
 
 
 def _key(secret: str) -> bytes:
+    """What is after the prefix is base64, or no key at all; without the prefix it may also be words."""
     try:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error:
-        return secret.encode()
+    except ValueError:
+        return b"" if secret.startswith(SECRET_PREFIX) else secret.encode()
 
 
 PROVIDER: Final = Provider(
     name="generic",
     secrets=frozenset({SECRET}),
     required=frozenset(),
+    wrong=wrong,
     challenge=challenge,
     verify=verify,
     read=read,

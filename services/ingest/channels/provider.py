@@ -54,6 +54,8 @@ class Provider:
     """The names of the secrets that it knows."""
     required: frozenset[str]
     """Those that an account can't do without."""
+    wrong: Callable[[Secrets], Mapping[str, str]]
+    """Which of the secrets can't be used, and why."""
     challenge: Callable[[Call, Secrets], dict[str, Any]]
     """The answer to the provider's GET."""
     verify: Callable[[Call, Secrets], None]

@@ -5,7 +5,8 @@ it. Ids exceed 2^53: only the `_str` forms are read. Calls have no timestamp: a 
 message ids are unique.
 
 Becomes a contact: a mention, a reply, a quote, a private message. The account's own posts are answers where they
-reply to a conversation that we know. Retweets, likes, follows, typing and read receipts are acknowledged only.
+reply to a conversation that we know or come to know. Retweets, likes, follows, typing and read receipts are
+acknowledged only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 import hashlib
 import hmac
 import html
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,6 +38,9 @@ from services.ingest.limits import (
 
 CHANNEL: Final = "x"
 SIGNATURE: Final = "x-twitter-webhooks-signature"
+TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.-]{1,256}")
+"""A `crc_token`. The answer to it is the very signature that a call with these bytes would bear, so nothing is signed
+that could be one: a call is a JSON object and has a brace, which no token of X ever has."""
 CREATED_AT: Final = "%a %b %d %H:%M:%S %z %Y"
 NO_LANGUAGE: Final = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
 NOT_CONTACTS: Final = frozenset(
@@ -141,9 +146,9 @@ def signature(content: bytes, secret: str) -> str:
 
 
 def challenge(call: Call, secrets: Secrets) -> dict[str, Any]:
-    token = call.query.get("crc_token")
-    if not token:
-        raise Refused("no_crc_token", "crc_token is missing", status=400)
+    token = call.query.get("crc_token", "")
+    if not TOKEN.fullmatch(token):
+        raise Refused("no_crc_token", "crc_token is missing or none of X's", status=400)
     return {"response_token": signature(token.encode(), secrets["consumer_secret"])}
 
 
@@ -202,7 +207,7 @@ def _kinds(kinds: list[str]) -> tuple[str, ...]:
 def _of_tweet(tweet: Tweet, own: str) -> Happening | str:
     if tweet.retweeted_status is not None:
         return "retweet"
-    _check_id(tweet.id_str)
+    _check_ids(tweet.id_str, tweet.in_reply_to_status_id_str)
     if tweet.user.id_str == own:
         return Answered(
             source_id=tweet.id_str, parent=tweet.in_reply_to_status_id_str, visibility="public",
@@ -238,7 +243,7 @@ def _of_direct_message(message: DirectMessage, own: str, users: dict[str, Direct
     created = message.message_create
     if created is None or own not in (created.sender_id, created.target.recipient_id):
         return "direct_message_of_another_kind"
-    _check_id(message.id)
+    _check_ids(message.id, created.sender_id, created.target.recipient_id)
     said: dict[str, Any] = {
         "source_id": message.id,
         "visibility": "private",
@@ -298,8 +303,9 @@ def _signal(count: int | None) -> int:
     return min(max(0, count or 0), SIGNAL_MAX)
 
 
-def _check_id(source_id: str) -> None:
-    if not 0 < len(source_id) <= SOURCE_ID_CHARACTERS_MAX:
+def _check_ids(*ids: str | None) -> None:
+    """All of them become keys of an index."""
+    if any(one is not None and not 0 < len(one) <= SOURCE_ID_CHARACTERS_MAX for one in ids):
         raise Invalid("an id is empty or too long")
 
 
@@ -311,6 +317,7 @@ PROVIDER: Final = Provider(
     name="x",
     secrets=frozenset({"consumer_secret", "account_user_id"}),
     required=frozenset({"consumer_secret"}),
+    wrong=lambda _secrets: {},
     challenge=challenge,
     verify=verify,
     read=read,

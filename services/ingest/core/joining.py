@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final, Literal
 
 from libs.common.events.contacts import ContactOpened, MessageAdded
@@ -19,6 +20,8 @@ Author = Literal["customer", "bystander", "company"]
 MessageAuthor = Literal["customer", "bystander"]
 State = Literal["open", "closed", "withdrawn"]
 SENTIMENT_UNKNOWN: Final = 0.0
+ATTRIBUTES_MAX: Final = 50
+"""Of one message, and of a contact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +87,13 @@ def joined(contact: Contact, received: Received, writer: Writer) -> Contact:
         topics=contact.topics if received.topics is None else received.topics,
         sentiment=contact.sentiment if received.sentiment is None else received.sentiment,
         requirement=received.requirement or contact.requirement, queue=received.queue or contact.queue,
-        attributes=contact.attributes | received.attributes,
+        attributes=_first(contact.attributes | received.attributes),
     )  # fmt: skip
+
+
+def _first(attributes: dict[str, Scalar]) -> dict[str, Scalar]:
+    """What is too much is dropped: no message is lost for it."""
+    return dict(islice(attributes.items(), ATTRIBUTES_MAX))
 
 
 def overheard(contact: Contact, received: Received) -> Contact:

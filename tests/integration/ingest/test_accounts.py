@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from libs.common.postgres import Database
-from tests.integration.ingest.house import SECRET, House, body
+from tests.integration.ingest.house import OWN, SECRET, House, body
+
+OUR_ANSWER = {"id_str": "3", "user": {"id_str": OWN}, "text": "we look into it", "in_reply_to_status_id_str": "2"}
 
 
 async def test_an_account_is_created_shown_replaced_and_deleted(house: House) -> None:
@@ -71,6 +73,52 @@ async def test_an_account_stays_in_its_pool(house: House) -> None:
     await house.put_account(provider="generic")
     moved = await house.put_account(provider="generic", pool="sales")
     assert (moved.status_code, moved.json()["errors"][0]["pointer"]) == (422, "/pool")
+
+
+async def test_what_follows_on_an_old_contact_goes_to_its_own_pool(house: House) -> None:
+    """Although its account was made anew in another."""
+    await house.put_account(provider="generic")
+    contact_id = (await house.post(body("1", conversation="c"))).json()["contact_id"]
+    await house.call("DELETE", "/v1/accounts/brand")
+    await house.put_account(provider="x", pool="sales")
+    await house.post(body("2", conversation="c"))
+    await house.webhook({"for_user_id": OWN, "tweet_create_events": [OUR_ANSWER]})
+    for source_id in ("1", "2"):
+        await house.webhook({"for_user_id": OWN, "tweet_delete_events": [{"status": {"id": source_id}}]})
+    facts = await house.settled(facts=4)
+    assert [(one.event.subject, one.sequence) for one in facts] == [(contact_id, n) for n in (1, 2, 3, 4)]
+    assert {record.partition for record in house.records()} == {await house.ingest.pools.partition("default", "main")}
+
+
+async def test_a_deleted_workspace_takes_no_webhooks_and_keeps_no_account_id(house: House, database: Database) -> None:
+    put = {"provider": "x", "secrets": {"consumer_secret": SECRET}}
+    await house.call("PUT", "/v1/accounts/brand", "other", json=put)
+    await database.pool.execute("UPDATE platform_workspaces SET deleted_at = 1 WHERE workspace = 'other'")
+    refused = await house.webhook({"for_user_id": OWN, "tweet_create_events": []})
+    challenged = await house.call("GET", "/v1/accounts/brand/webhook", "", params={"crc_token": "a"})
+    assert (refused.status_code, challenged.status_code) == (404, 404)
+    assert (await house.put_account(pool="sales")).status_code == 201
+    assert (await house.webhook({"for_user_id": OWN, "tweet_create_events": []})).status_code == 200
+    assert await database.pool.fetchval("SELECT workspace FROM ingest_accounts") == "default"
+
+
+@pytest.mark.parametrize(
+    ("rule", "secret", "status"),
+    [
+        ("24 bytes", "whsec_" + "QUJD" * 8, 201),
+        ("words of one's own", "a long secret, no base64", 201),
+        ("nothing", "whsec_", 422),
+        ("no base64", "whsec_a long secret, no base64", 422),
+        ("15 bytes", "whsec_" + "QUJD" * 5, 422),
+        ("15 bytes without the prefix", "QUJD" * 5, 422),
+        ("few words", "a secret", 422),
+    ],
+)
+async def test_how_long_a_platforms_secret_must_be(house: House, rule: str, secret: str, status: int) -> None:
+    answer = await house.put_account(provider="generic", secrets={"webhook_secret": secret})
+    assert answer.status_code == status, rule
+    if status == 422:
+        assert answer.json()["errors"][0]["pointer"] == "/secrets/webhook_secret"
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,16 @@ async def test_a_response_is_observed_with_its_agent(house: House, clock: Virtua
     assert (await house.call("POST", path, "default.agent", json={})).status_code == 404, "not ann's work"
 
 
+async def test_an_agent_answers_for_nobody_else(house: House, database: Database) -> None:
+    await house.put_account()
+    contact_id = (await house.post(body("1"))).json()["contact_id"]
+    await database.pool.execute("UPDATE ingest_contacts SET agent_id = 'ann'")
+    path = f"/v1/contacts/{contact_id}/responses"
+    given: list[dict[str, str]] = [{"agent": "bob"}, {"agent": "ann"}, {}]
+    statuses = [(await house.call("POST", path, "default.agent", json=one)).status_code for one in given]
+    assert statuses == [403, 201, 201]
+
+
 async def test_two_workspaces_know_nothing_of_each_other(house: House) -> None:
     await house.put_account()
     mine = (await house.post(body("1"))).json()

@@ -4,9 +4,15 @@ import asyncio
 
 from libs.common.events.contacts import ContactOpened, ContactWithdrawn, MessageAdded
 from libs.common.postgres import Database
-from tests.integration.ingest.house import House, body, by
+from tests.integration.ingest.house import WAIT_SECONDS, House, body, by
 
 CANARY = "canary-9c1e"
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+ANSWER = """
+    INSERT INTO ingest_messages (workspace, message_id, account, conversation, contact_id, author, kind, visibility,
+        text, automatic, opens, occurred_at, received_at)
+    VALUES ('default', 'msg_slow', 'brand', 'c', $2, 'company', 'response', 'public', $1, false, false, 0, 0)
+"""
 
 
 async def test_identities_that_come_together_are_one_customer(house: House) -> None:
@@ -101,6 +107,60 @@ async def test_erasing_while_they_write_leaves_nothing_half(house: House, databa
     orphans = """SELECT count(*) FROM ingest_messages AS m WHERE customer_id IS NOT NULL AND NOT EXISTS
                  (SELECT FROM ingest_customers AS c WHERE c.customer_id = m.customer_id)"""
     assert await database.pool.fetchval(orphans) == 0
+
+
+async def test_what_was_answered_about_a_merged_customer_is_erased_with_the_other(
+    house: House, database: Database
+) -> None:
+    await house.put_account()
+    mario = (await house.post(body("1", customer=by("@mario")))).json()["customer_id"]
+    given = body("2", customer=by("@luigi"))
+    luigi = (await house.post(given, headers={"idempotency-key": "k"})).json()["customer_id"]
+    await house.call("POST", f"/v1/customers/{mario}/merge", json={"customer_id": luigi})
+    await house.call("DELETE", f"/v1/customers/{mario}")
+    assert await database.pool.fetchval("SELECT count(*) FROM platform_idempotency") == 0
+
+
+async def test_an_erased_customers_contact_takes_no_more_answers(house: House, database: Database) -> None:
+    await house.put_account()
+    first = (await house.post(body("1"))).json()
+    await house.call("DELETE", f"/v1/customers/{first['customer_id']}")
+    answer = await house.call("POST", f"/v1/contacts/{first['contact_id']}/responses", json={"text": CANARY})
+    assert answer.status_code == 404
+    assert CANARY not in await dump(database)
+
+
+async def test_erasing_waits_for_an_answer_that_is_being_stored(house: House, database: Database) -> None:
+    await house.put_account()
+    first = (await house.post(body("1"))).json()
+    await database.pool.execute("UPDATE ingest_contacts SET state = 'closed'")
+    async with database.transaction() as slow:
+        await slow.execute("SELECT FROM ingest_contacts FOR UPDATE")
+        erasing = asyncio.create_task(house.call("DELETE", f"/v1/customers/{first['customer_id']}"))
+        await somebody_waits(database)
+        await slow.execute(ANSWER, CANARY, first["contact_id"])
+    assert (await erasing).status_code == 204
+    assert CANARY not in await dump(database)
+
+
+async def somebody_waits(database: Database) -> None:
+    """For a lock."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            if await database.pool.fetchval(BLOCKED):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_customer_of_a_hundred_addresses_loses_no_message(house: House) -> None:
+    await house.put_account()
+    customer_id = (await house.post(body("first"))).json()["customer_id"]
+    for first in range(0, 108, 9):
+        more = by("@mario")["identities"] + [{"channel": "x", "address": f"@{n}"} for n in range(first, first + 9)]
+        assert (await house.post(body(str(first), customer={"identities": more}))).status_code == 201
+    shown = (await house.call("GET", f"/v1/customers/{customer_id}")).json()
+    addresses = {one["address"] for one in shown["identities"]}
+    assert addresses == {"@mario", *(f"@{n}" for n in range(99))}
 
 
 async def dump(database: Database) -> str:

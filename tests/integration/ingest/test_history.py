@@ -7,7 +7,8 @@ import pytest
 
 from libs.common.clock import VirtualClock
 from libs.common.events import ROUTING, pool_key
-from libs.common.events.contacts import ContactOpened, MessageAdded
+from libs.common.events.codec import instant
+from libs.common.events.contacts import ContactOpened, ContactWithdrawn, MessageAdded
 from libs.common.events.escalations import TargetBreached
 from libs.common.events.routing import ContactAssigned, ContactClosed, ContactOffered, ContactQueued
 from libs.common.log import Record
@@ -15,10 +16,12 @@ from libs.common.log.port import Place
 from libs.common.postgres import Database
 from services.ingest.history import History, apply
 from services.ingest.leader import Leadership
-from tests.integration.ingest.house import NOW, House, body, by
+from tests.integration.ingest.house import NOW, OWN, House, body, by
 
 KEY = pool_key("default", "main")
 DAY = 86_400_000_000
+LATER = "2026-11-18T11:06:41Z"
+"""A second after the clock of the tests."""
 
 
 def queued(contact_id: str, customer_id: str, repeat_of: str | None = None) -> ContactQueued:
@@ -29,10 +32,17 @@ def queued(contact_id: str, customer_id: str, repeat_of: str | None = None) -> C
     )  # fmt: skip
 
 
-def assigned(contact_id: str, agent: str) -> ContactAssigned:
+def assigned(contact_id: str, agent: str = "ann") -> ContactAssigned:
     return ContactAssigned(
         key=KEY, at=NOW, contact_id=contact_id, agent_id=agent, queue="everyone", channel="x", medium="async", units=20,
         waited_seconds=1.0,
+    )  # fmt: skip
+
+
+def offered(contact_id: str) -> ContactOffered:
+    return ContactOffered(
+        key=KEY, at=NOW, contact_id=contact_id, offer_id="o", agent_id="ann", queue="everyone", medium="async",
+        expires_at=NOW, units=20, lane="main", score=0,
     )  # fmt: skip
 
 
@@ -107,11 +117,7 @@ async def test_an_agent_reads_what_is_offered_to_or_owned_by_them(house: House) 
     contact = await opened(house, "1")
     path = f"/v1/contacts/{contact.contact_id}/messages"
     assert (await house.call("GET", path, "default.agent")).status_code == 404
-    offer = ContactOffered(
-        key=KEY, at=NOW, contact_id=contact.contact_id, offer_id="o", agent_id="ann", queue="everyone", medium="async",
-        expires_at=NOW, units=20, lane="main", score=0,
-    )  # fmt: skip
-    await house.publish(offer)
+    await house.publish(offered(contact.contact_id))
     assert (await house.call("GET", path, "default.agent")).status_code == 200
     await house.publish(assigned(contact.contact_id, "bob"), sequence=2)
     assert (await house.call("GET", path, "default.agent")).status_code == 404
@@ -124,6 +130,84 @@ async def test_waiting_tells_the_queue(house: House) -> None:
     await house.publish(queued(contact.contact_id, contact.customer_id))
     answer = await house.post(body("1"), params={"wait_seconds": 5})
     assert (answer.status_code, answer.json()["queue"], answer.json()["state"]) == (200, "everyone", "waiting")
+
+
+@pytest.mark.parametrize(
+    ("rule", "since", "state"),
+    [
+        ("waiting", [], "waiting"),
+        ("offered", [offered], "offered"),
+        ("assigned", [offered, assigned], "assigned"),
+        ("closed", [offered, assigned, closed], "closed"),
+    ],
+)
+async def test_waiting_tells_the_state(house: House, rule: str, since: list[Any], state: str) -> None:
+    await house.put_account()
+    contact = await opened(house, "1")
+    await house.publish(queued(contact.contact_id, contact.customer_id))
+    for sequence, decision in enumerate(since, start=2):
+        await house.publish(decision(contact.contact_id), sequence)
+    answer = await house.post(body("1"), params={"wait_seconds": 5})
+    assert (answer.json()["queue"], answer.json()["state"]) == ("everyone", state), rule
+
+
+async def came_back(house: House) -> ContactOpened:
+    """A contact that was answered and closed, and its customer's message after that."""
+    await house.put_account()
+    first = await opened(house, "1", conversation="c")
+    await house.publish(queued(first.contact_id, first.customer_id))
+    await house.publish(closed(first.contact_id), 2)
+    await house.post(body("2", conversation="c", occurred_at=LATER))
+    return first
+
+
+async def delete(house: House, source_id: str) -> None:
+    await house.webhook({"for_user_id": OWN, "tweet_delete_events": [{"status": {"id": source_id}}]})
+
+
+async def reopened(house: House, first: ContactOpened) -> str:
+    repeat = f"{first.contact_id}.r2"
+    decision = queued(repeat, first.customer_id, repeat_of=first.contact_id)
+    await house.publish(msgspec.structs.replace(decision, reason="reopened", opened_at=instant(LATER)))
+    return repeat
+
+
+async def withdrawn(house: House) -> list[tuple[str, int, str]]:
+    facts = await house.settled()
+    found = [(one.event, one.sequence) for one in facts if isinstance(one.event, ContactWithdrawn)]
+    return [(event.contact_id, sequence, event.reason) for event, sequence in found]
+
+
+@pytest.mark.parametrize("heard", ["before", "after"])
+async def test_a_repeat_is_withdrawn_when_what_reopened_it_is_deleted(house: House, heard: str) -> None:
+    first = await came_back(house)
+    if heard == "before":
+        await reopened(house, first)
+    await delete(house, "2")
+    if heard == "after":
+        await reopened(house, first)
+    assert await withdrawn(house) == [(f"{first.contact_id}.r2", 1, "deleted_by_author")]
+
+
+async def test_a_repeat_stands_while_another_message_waits(house: House) -> None:
+    first = await came_back(house)
+    await house.post(body("3", conversation="c", occurred_at=LATER))
+    await delete(house, "2")
+    repeat = await reopened(house, first)
+    assert await withdrawn(house) == []
+    await delete(house, "3")
+    assert await withdrawn(house) == [(repeat, 1, "deleted_by_author")]
+
+
+@pytest.mark.parametrize("heard", ["before", "after"])
+async def test_a_repeat_is_withdrawn_when_its_customer_is_erased(house: House, heard: str) -> None:
+    first = await came_back(house)
+    if heard == "before":
+        await reopened(house, first)
+    await house.call("DELETE", f"/v1/customers/{first.customer_id}")
+    if heard == "after":
+        await reopened(house, first)
+    assert await withdrawn(house) == [(f"{first.contact_id}.r2", 1, "customer_erased")]
 
 
 @pytest.mark.parametrize("start", ["where it stood", "the beginning"])

@@ -91,6 +91,12 @@ CASES = [
     Case("… and an answer to it joins", [posts(post("1"), reply("2", "1", OWN), reply("3", "2"))],
          [[OPENED, ANSWERED, ADDED]]),
     Case("our own reply to a stranger is none", [posts(reply("2", "1", OWN))]),
+    Case("our own reply that comes before what it answers is a response all the same",
+         [posts(reply("2", "1", OWN), reply("3", "1", OWN)), posts(post("1"))], [[OPENED, ANSWERED, ANSWERED]]),
+    Case("… and nothing twice", [posts(reply("2", "1", OWN)), posts(post("1")), posts(reply("2", "1", OWN))],
+         [[OPENED, ANSWERED]]),
+    Case("… but not one that is older than that", [posts(reply("2", "1", OWN, timestamp_ms=str(MILLISECONDS - 1))),
+         posts(post("1"))], [[OPENED]]),
     Case("whoever answers our own post is a customer of their own",
          [posts(post("1", OWN), reply("2", "1"), reply("3", "1", "88"), reply("4", "2"))], [[OPENED, ADDED], [OPENED]]),
     Case("a retweet is none", [posts(post("2", retweeted_status=post("1")))]),
@@ -179,6 +185,23 @@ async def test_a_private_answer_is_observed_as_private(house: House) -> None:
     assert (fact.event.visibility, fact.event.agent_id, fact.event.automatic) == ("private", None, False)
 
 
+async def test_replies_that_came_first_are_numbered_after_their_contact(house: House) -> None:
+    await house.put_account()
+    await house.webhook(posts(reply("2", "1", OWN), post("1"), reply("3", "1")))
+    facts = await house.settled(facts=3)
+    assert [(one.event.type, one.sequence) for one in facts] == [(OPENED, 1), (ANSWERED, 2), (ADDED, 3)]
+    page = await house.call("GET", f"/v1/contacts/{facts[0].event.subject}/messages")
+    assert {one["contact_id"] for one in page.json()["items"]} == {facts[0].event.subject}
+
+
+async def test_a_reply_and_what_it_answers_at_once_find_each_other(house: House) -> None:
+    await house.put_account()
+    calls = [one for n in range(0, 40, 2) for one in (reply(f"{n + 1}", f"{n}", OWN), post(f"{n}"))]
+    await asyncio.gather(*(house.webhook(posts(one)) for one in calls))
+    types = [one.event.type for one in await house.settled(facts=40)]
+    assert (types.count(OPENED), types.count(ANSWERED)) == (20, 20)
+
+
 async def test_a_bystander_widens_the_reach(house: House) -> None:
     await house.put_account()
     await house.webhook(posts(post("1"), reply("2", "1", user=user("88", followers_count=90_000))))
@@ -202,6 +225,8 @@ async def test_redeliveries_at_once_make_one_contact(house: House) -> None:
 
 
 RAW = json.dumps(posts(post("1"))).encode()
+LONG_PARENT = json.dumps(posts(reply("2", "1" * 257))).encode()
+LONG_RECIPIENT = json.dumps(direct("5", OWN, "7" * 257)).encode()
 
 
 @pytest.mark.parametrize(
@@ -225,6 +250,8 @@ RAW = json.dumps(posts(post("1"))).encode()
         ),
         ("a list that is none", b'{"for_user_id": "123", "tweet_create_events": {}}', "", {422}, "unreadable"),
         ("for nobody", b'{"tweet_create_events": []}', "", {422}, "unreadable"),
+        ("a parent without bounds", LONG_PARENT, "", {422}, "unreadable"),
+        ("a recipient without bounds", LONG_RECIPIENT, "", {422}, "unreadable"),
         ("\\u0000", RAW.replace(b"Mario", b"\\u0000"), "", {400}, "unreadable"),
         ("a lone surrogate", RAW.replace(b"Mario", b"\\ud800"), "", {400}, "unreadable"),
     ],
@@ -245,10 +272,19 @@ async def test_what_is_refused_changes_nothing(
 async def test_the_challenge(house: House) -> None:
     await house.put_account()
     path = "/v1/accounts/brand/webhook"
-    answer = await house.call("GET", path, "", params={"crc_token": "a token"})
-    assert answer.json() == {"response_token": sign(b"a token", SECRET)}
+    token = "9b4507b3-9040-4669-9ca3-6b94edb50553"
+    answer = await house.call("GET", path, "", params={"crc_token": token})
+    assert answer.json() == {"response_token": sign(token.encode(), SECRET)}
     assert (await house.call("GET", path, "")).status_code == 400
     assert (await house.call("GET", "/v1/accounts/nobody/webhook", "")).status_code == 404
+
+
+@pytest.mark.parametrize("token", [json.dumps(posts(post("1"))), '{"for_user_id":"123"}', "{}", "a b", "ü", "a" * 257])
+async def test_the_challenge_signs_nothing_that_could_be_a_call(house: House, token: str) -> None:
+    await house.put_account()
+    answer = await house.call("GET", "/v1/accounts/brand/webhook", "", params={"crc_token": token})
+    assert answer.status_code == 400
+    assert sign(token.encode(), SECRET) not in answer.text
 
 
 async def test_what_is_ignored_is_counted_under_bounded_names(house: House) -> None:
