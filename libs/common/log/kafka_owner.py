@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -77,10 +77,14 @@ class KafkaOwner:
 
     async def _send(self, producer: AIOKafkaProducer, drafts: Sequence[Draft]) -> None:
         """All acks before the end is asked for, or the broker makes us wait for a back-off."""
-        acks = [
-            await producer.send_batch(batch, topic, partition=self.partition)
-            for topic, batch in self._cluster.batches(producer, drafts)
-        ]
+        acks: list[asyncio.Future[Any]] = []
+        try:
+            for topic, batch in self._cluster.batches(producer, drafts):
+                acks.append(await producer.send_batch(batch, topic, partition=self.partition))
+        except BaseException:
+            for ack in acks:
+                ack.add_done_callback(_heard)
+            raise
         await asyncio.gather(*acks)
 
     async def _abort(self, producer: AIOKafkaProducer) -> None:
@@ -100,6 +104,12 @@ class KafkaOwner:
     async def _fenced(self, error: BaseException | None) -> Fenced:
         await self.close()
         return Fenced(f"partition {self.partition}: {error!r}")
+
+
+def _heard(ack: asyncio.Future[Any]) -> None:
+    """It fails as the send after it did: once is enough to say so."""
+    if not ack.cancelled():
+        ack.exception()
 
 
 async def last_values(cluster: Cluster, topic: str, partition: int) -> dict[bytes, bytes]:
