@@ -13,7 +13,8 @@ ALWAYS_LATE = {"seconds": 1, "escalate": [{"at": 0.5, "do": "raise_priority"}], 
 
 def open_shop(house: House) -> None:
     """An account, an agent who is there, two promises (one that can't be kept), and a hook that nobody answers."""
-    house.call("PUT", "/v1/accounts/shop", {"provider": "generic", "secrets": {"webhook_secret": "c2VjcmV0"}})
+    secrets = {"webhook_secret": "whsec_YSBzZWNyZXQgb2YgMjQgYnl0ZXMhISE="}
+    house.call("PUT", "/v1/accounts/shop", {"provider": "generic", "secrets": secrets})
     capacity = {"units": 400, "cost": {"voice": 120, "live": 40, "async": 20}}
     house.call(
         "PUT",
