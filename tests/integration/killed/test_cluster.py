@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
@@ -21,12 +20,11 @@ from libs.common.log import Draft, Log, LogError, Reader
 from libs.common.log.kafka import open_kafka_log
 from libs.common.log.topics import create_topics
 from libs.common.machine import JournalEntry
-from tests.conftest import cannot_be_had
+from tests.conftest import own_kafka
 from tests.integration.killed import plans
 from tests.integration.killed.company import KEY, PARTITIONS, WORKSPACE, Company, pools, write_under_fire
 from tests.integration.killed.judge import judge, standing, summary
 from tests.integration.killed.processes import Slot, Ways
-from tests.kafka.kafka_broker import BrokerError, KafkaBroker, ensure_jars
 
 OWNER_POINTS: tuple[Point, ...] = ("owner.begun", "owner.acked", "owner.committed", "worker.committed")
 TAKEN_OVER_SECONDS_MAX = 60
@@ -37,14 +35,8 @@ BAD = b"\xff no event of ours"
 @pytest.fixture
 def own_broker() -> Iterator[str]:
     """A broker that no other test has written to."""
-    if shutil.which("java") is None:
-        cannot_be_had("no Kafka: Java 17 isn't here")
-    try:
-        ensure_jars()
-    except BrokerError as failure:
-        cannot_be_had(f"no Kafka: {failure}")
-    with KafkaBroker() as broker:
-        yield broker.bootstrap
+    with own_kafka() as bootstrap:
+        yield bootstrap
 
 
 class Cluster:
