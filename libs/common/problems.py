@@ -87,11 +87,13 @@ def of_http(status: int) -> Problem:
 
 
 def of_validation(failure: RequestValidationError) -> Problem:
-    """What a model refused, as JSON pointers and rules."""
-    errors = failure.errors()[:ERRORS_SHOWN_MAX]
+    """What a model refused, as JSON pointers and rules: an error a place, whose rules may be several."""
+    rules: dict[str, list[str]] = {}
+    for error in failure.errors()[:ERRORS_SHOWN_MAX]:
+        rules.setdefault(pointer(error["loc"], failure.body, error["type"]), []).append(rule(error))
     return Invalid(
         "the request doesn't have the right form",
-        errors=[FieldError(pointer(error["loc"], failure.body, error["type"]), rule(error)) for error in errors],
+        errors=[FieldError(place, "; ".join(broken)) for place, broken in rules.items()],
     )
 
 

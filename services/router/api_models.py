@@ -12,19 +12,19 @@ from libs.common.errors import FieldError, NotSupported
 from libs.common.events import values
 from libs.common.events.codec import instant
 from libs.common.http import Id, Name, Seconds, StrictModel, Tag
+from libs.common.matching import MatchBody
 from services.router.core import limits
 from services.router.core.state import DEFAULT_WEIGHTS
 
 SKILLS_MAX: Final = 100
 NEEDS_MAX: Final = 20
 RELAX_STEPS_MAX: Final = 10
-MATCH_VALUES_MAX: Final = 50
+COSTS_MAX: Final = 50
 UNITS_MAX: Final = 1_000_000
 
 Level = Annotated[int, Field(ge=1, le=limits.LEVEL_MAX)]
 Units = Annotated[int, Field(ge=1, le=UNITS_MAX)]
 Most = Annotated[int, Field(ge=0, le=UNITS_MAX)]
-Medium = values.Medium
 
 
 def refuse(pointer: str, value: Any, *, neutral: Any) -> None:
@@ -79,8 +79,8 @@ class CapacityBody(StrictModel):
     """One budget; a medium that `cost` leaves out keeps its usual cost."""
 
     units: Units = 120
-    cost: Annotated[dict[Tag, Units], Field(max_length=MATCH_VALUES_MAX)] = {}
-    max: Annotated[dict[Tag, Most], Field(max_length=MATCH_VALUES_MAX)] = {}
+    cost: Annotated[dict[Tag, Units], Field(max_length=COSTS_MAX)] = {}
+    max: Annotated[dict[Tag, Most], Field(max_length=COSTS_MAX)] = {}
     interrupted_by: dict[Tag, list[Tag]] = {}
 
     def value(self) -> values.Capacity:
@@ -105,31 +105,11 @@ class PresenceBody(StrictModel):
     lease_seconds: Annotated[int, Field(ge=1, le=limits.LEASE_SECONDS_MAX)] = 60
 
 
-OneOrMore = Id | Annotated[list[Id], Field(min_length=1, max_length=MATCH_VALUES_MAX)] | None
-"""Matches go on the log: words like ids, no free text."""
-
-
-class QueueMatch(StrictModel):
-    """Which contacts come into the queue by themselves: every field that is set must hold; a list means any of."""
-
-    channel: OneOrMore = None
-    medium: Medium | Annotated[list[Medium], Field(min_length=1)] | None = None
-    visibility: values.Visibility | Annotated[list[values.Visibility], Field(min_length=1)] | None = None
-    account: OneOrMore = None
-    tier: values.Tier | Annotated[list[values.Tier], Field(min_length=1)] | None = None
-    language: OneOrMore = None
-    topic: OneOrMore = None
-
-    def value(self) -> values.Match:
-        given = self.model_dump(exclude_none=True)
-        return values.Match(**{name: tuple(one) if isinstance(one, list) else one for name, one in given.items()})
-
-
 class QueueBody(StrictModel):
     name: Name | None = None
     pool: Id = "main"
     order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
-    match: QueueMatch = QueueMatch()
+    match: MatchBody = MatchBody()
     requirement: Requirement | None = None
     relax: Annotated[list[RelaxStep], Field(max_length=RELAX_STEPS_MAX), AfterValidator(ascending)] = []
     offer_seconds: Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)] = 20

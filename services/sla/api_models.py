@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,45 +11,23 @@ from libs.common.errors import FieldError, Invalid, NotSupported
 from libs.common.events import values, workspace_key
 from libs.common.events.commands import PutTarget
 from libs.common.http import Id, StrictModel, Tag
+from libs.common.matching import MatchBody, OneOrMore
 from services.sla.calendars import HOURS_CHARACTERS_MAX, Hours
 from services.sla.core import limits
 from services.sla.core.ladder import thousandths
 
-MATCH_VALUES_MAX = 50
 SHARE_STEP = "has at most three decimals"
 
-OneOrMore = Id | Annotated[list[Id], Field(min_length=1, max_length=MATCH_VALUES_MAX)] | None
 Group = Literal["channel", "visibility", "medium", "queue", "target"]
 Metric = values.Metric
 Share = Annotated[float, Field(gt=0, le=limits.STEP_SHARE_MAX)]
 WarnShare = Annotated[float, Field(gt=0, lt=1)]
 
 
-class MatchBody(StrictModel):
-    """Which contacts the target binds: every field that is set must hold, a list means any of."""
+class TargetMatch(MatchBody):
+    """Which contacts the target binds."""
 
-    channel: OneOrMore = None
-    medium: OneOrMore = None
-    visibility: OneOrMore = None
-    account: OneOrMore = None
     queue: OneOrMore = None
-    tier: OneOrMore = None
-    language: OneOrMore = None
-    topic: OneOrMore = None
-
-    def value(self) -> values.Match:
-        _check_known("medium", self.medium, get_args(values.Medium))
-        _check_known("visibility", self.visibility, get_args(values.Visibility))
-        _check_known("tier", self.tier, get_args(values.Tier))
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return values.Match(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
-
-
-def _check_known(field: str, given: str | list[str] | None, known: tuple[str, ...]) -> None:
-    """A value that no contact can have would make a target that binds nobody."""
-    asked = [given] if isinstance(given, str) else given or []
-    if any(one not in known for one in asked):
-        raise Invalid(errors=[FieldError(f"/match/{field}", f"must be of {', '.join(known)}")])
 
 
 class StepBody(StrictModel):
@@ -61,7 +39,7 @@ class StepBody(StrictModel):
 
 
 class TargetBody(StrictModel):
-    match: MatchBody = MatchBody()
+    match: TargetMatch = TargetMatch()
     metric: Metric
     seconds: Annotated[int, Field(ge=1, le=limits.TARGET_SECONDS_MAX)]
     goal: Annotated[float, Field(gt=0, le=1)] = 0.9

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from libs.common.errors import NotSupported
 from libs.common.events.values import Capacity, Match, Requirement, SkillNeed
-from services.router.api_models import AgentBody, CapacityBody, ParkBody, QueueBody, QueueMatch, Weights
+from libs.common.matching import MatchBody
+from services.router.api_models import AgentBody, CapacityBody, ParkBody, QueueBody, Weights
 from services.router.api_models import Requirement as RequirementBody
 
 
@@ -26,7 +27,7 @@ def test_a_requirement_keeps_its_levels() -> None:
 
 
 def test_a_match_keeps_one_or_several_values() -> None:
-    body = QueueMatch.model_validate({"channel": ["x", "facebook"], "visibility": "public"})
+    body = MatchBody.model_validate({"channel": ["x", "facebook"], "visibility": "public"})
     assert body.value() == Match(channel=("x", "facebook"), visibility="public")
 
 
