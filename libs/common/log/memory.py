@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from libs.common.log.only_member import OnlyMember
 from libs.common.log.port import Draft, Fenced, Group, Log, Owner, PartitionsCallback, Place, Reader, Record
 
 
@@ -118,41 +119,6 @@ class MemoryOwner:
         """Nothing to give back: the next owner's epoch is what ends this one."""
 
 
-class MemoryGroup:
-    """The only member: everything is its own from the start until it leaves."""
-
-    def __init__(self, world: MemoryWorld, topics: Sequence[str], revoked: PartitionsCallback) -> None:
-        self._world, self._topics, self._revoked = world, tuple(topics), revoked
-        self._assigning: asyncio.Task[None] | None = None
-        self._left = False
-
-    def begin(self, assigned: PartitionsCallback) -> None:
-        """Calls `assigned` once `join` has returned, so that the callback finds its group."""
-        self._assigning = asyncio.create_task(_call(assigned, self._all()))
-
-    def reader(self, partition: int, positions: Mapping[str, int]) -> Reader:
-        start = {(topic, partition): positions.get(topic, 0) for topic in self._topics}
-        return MemoryReader(self._world, start)
-
-    async def report(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Nobody measures the lag of a log in memory."""
-
-    async def leave(self) -> None:
-        if self._left:
-            return
-        self._left = True
-        if self._assigning is not None:
-            await self._assigning
-        await self._revoked(self._all())
-
-    def _all(self) -> frozenset[int]:
-        return frozenset(range(self._world.partitions))
-
-
-async def _call(callback: PartitionsCallback, partitions: frozenset[int]) -> None:
-    await callback(partitions)
-
-
 class MemoryLog:
     """A handle on a world."""
 
@@ -174,15 +140,16 @@ class MemoryLog:
         return await self.ends(places)  # A commit is one step: none is ever in flight.
 
     async def reader(self, start: Mapping[Place, int]) -> Reader:
+        return self.read_from(start)
+
+    def read_from(self, start: Mapping[Place, int]) -> Reader:
         return MemoryReader(self._world, start)
 
     async def join(
         self, service: str, topics: Sequence[str], *, assigned: PartitionsCallback, revoked: PartitionsCallback
     ) -> Group:
         del service  # Every service's member is the only one.
-        group = MemoryGroup(self._world, topics, revoked)
-        group.begin(assigned)
-        return group
+        return OnlyMember(self.partitions, topics, self.read_from, assigned=assigned, revoked=revoked)
 
     async def own(self, service: str, partition: int) -> Owner:
         return MemoryOwner(self._world, service, partition)

@@ -16,6 +16,7 @@ import structlog
 
 from libs.common.beside import beside
 from libs.common.clock import Clock, SystemClock
+from libs.common.log.only_member import OnlyMember
 from libs.common.log.port import Draft, Fenced, Group, LogError, Owner, PartitionsCallback, Place, Reader
 from libs.common.log.postgres_committer import Committer
 from libs.common.log.postgres_days import create_days, day_of, drop_days_before
@@ -78,39 +79,6 @@ class PostgresOwner:
         self._fenced = True
 
 
-class PostgresGroup:
-    """The only member of its service: everything is its own from the start until it leaves."""
-
-    def __init__(self, postgres: PostgresLog, topics: Sequence[str], revoked: PartitionsCallback) -> None:
-        self._postgres = postgres
-        self._topics = tuple(topics)
-        self._revoked = revoked
-        self._all = frozenset(range(postgres.partitions))
-        self._assigning: asyncio.Task[None] | None = None
-        self._left = False
-
-    def begin(self, assigned: PartitionsCallback) -> None:
-        """Calls `assigned` once `join` has returned, so that the callback finds its group."""
-        self._assigning = asyncio.create_task(self._assign(assigned))
-
-    async def _assign(self, assigned: PartitionsCallback) -> None:
-        await assigned(self._all)
-
-    def reader(self, partition: int, positions: Mapping[str, int]) -> Reader:
-        return self._postgres.read_from({(topic, partition): positions.get(topic, 0) for topic in self._topics})
-
-    async def report(self, partition: int, positions: Mapping[str, int]) -> None:
-        """One process: whoever measures its lag asks it."""
-
-    async def leave(self) -> None:
-        if self._left:
-            return
-        self._left = True
-        if self._assigning is not None:
-            await self._assigning
-        await self._revoked(self._all)
-
-
 class PostgresLog:
     commit_interval_seconds = 0.0
 
@@ -147,9 +115,7 @@ class PostgresLog:
         self, service: str, topics: Sequence[str], *, assigned: PartitionsCallback, revoked: PartitionsCallback
     ) -> Group:
         del service  # Every service's member is the only one.
-        group = PostgresGroup(self, topics, revoked)
-        group.begin(assigned)
-        return group
+        return OnlyMember(self.partitions, topics, self.read_from, assigned=assigned, revoked=revoked)
 
     async def own(self, service: str, partition: int) -> Owner:
         self._check(partition)
