@@ -41,6 +41,7 @@ from services.router.api_parts import (
     Supervisor,
     Worker,
     acting_agent,
+    ask_of_contact,
     contact_of_offer,
     pool_of_contact,
 )
@@ -180,16 +181,14 @@ async def park_contact(
 ) -> dict[str, Any]:
     """Nothing to do until the customer writes, or until `until`."""
     fields = {"until": body.until_instant(), "reason": body.reason}
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(ParkContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), **fields)
+    return await ask_of_contact(ParkContact, contact_id, by, shell, ask, **fields)
 
 
 @router.post("/v1/contacts/{contact_id}/resume")
 async def resume_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, _body: ResumeGiven
 ) -> dict[str, Any]:
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(ResumeContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by))
+    return await ask_of_contact(ResumeContact, contact_id, by, shell, ask)
 
 
 @router.post("/v1/contacts/{contact_id}/release")
@@ -197,30 +196,22 @@ async def release_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: ReleaseGiven
 ) -> dict[str, Any]:
     """Give the contact back to its queue; it keeps its age."""
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(
-        ReleaseContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), reason=body.reason
-    )
+    return await ask_of_contact(ReleaseContact, contact_id, by, shell, ask, reason=body.reason)
 
 
 @router.post("/v1/contacts/{contact_id}/priority")
 async def set_priority(
     contact_id: Id, body: PriorityBody, by: Supervisor, shell: Shelled, ask: Asking
 ) -> dict[str, Any]:
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(
-        SetPriority, by, pool, contact_id=contact_id, boost=round(body.boost * 1_000), reason=body.reason
-    )
+    boost = round(body.boost * 1_000)
+    return await ask_of_contact(SetPriority, contact_id, by, shell, ask, boost=boost, reason=body.reason)
 
 
 @router.post("/v1/contacts/{contact_id}/close")
 async def close_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: CloseGiven
 ) -> dict[str, Any]:
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(
-        CloseContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), resolution=body.resolution
-    )
+    return await ask_of_contact(CloseContact, contact_id, by, shell, ask, resolution=body.resolution)
 
 
 @router.post("/v1/contacts/{contact_id}/abandon")
@@ -228,7 +219,4 @@ async def abandon_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: AbandonGiven
 ) -> dict[str, Any]:
     """The customer has gone: nobody need answer any more."""
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    return await ask(
-        AbandonContact, by, pool, contact_id=contact_id, agent_id=acting_agent(by), reason=body.reason
-    )
+    return await ask_of_contact(AbandonContact, contact_id, by, shell, ask, reason=body.reason)

@@ -13,7 +13,7 @@ from libs.common.clock import Clock
 from libs.common.commands import Commands, new_command_id
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound
 from libs.common.events import pool_key
-from libs.common.events.commands import Command
+from libs.common.events.commands import Command, ContactCommand
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
 from services.router.names import Names
@@ -92,6 +92,14 @@ async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> N
 async def pool_of_contact(shell: Shell, workspace: str, contact_id: str) -> str:
     """Raises NotFound."""
     return (await shell.reads.entity(workspace, "contact", contact_id)).pool
+
+
+async def ask_of_contact(
+    kind: type[ContactCommand], contact_id: str, by: Caller, shell: Shell, ask: Ask, **fields: Any
+) -> dict[str, Any]:
+    """As `Ask` does; an agent asks it of their own contact. Raises NotFound."""
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    return await ask(kind, by, pool, contact_id=contact_id, agent_id=acting_agent(by), **fields)
 
 
 def contact_of_offer(offer_id: str) -> str:

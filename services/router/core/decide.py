@@ -54,12 +54,7 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
     match event:
         case commands.AcceptOffer(): return offers.on_accept(floor, event, now)
         case commands.DeclineOffer(): return offers.on_decline(floor, event, now)
-        case commands.CloseContact(): return work.on_close(floor, event, now)
-        case commands.AbandonContact(): return work.on_abandon(floor, event, now)
-        case commands.ParkContact(): return work.on_park(floor, event, now)
-        case commands.ResumeContact(): return work.on_resume(floor, event, now)
-        case commands.ReleaseContact(): return work.on_release(floor, event, now)
-        case commands.SetPriority(): return work.on_set_priority(floor, event, now)
+        case commands.ContactCommand(): return work.on_contact_command(floor, event, now)
         case commands.CompleteWrapUp(): return work.on_complete_wrap_up(floor, event, now)
         case commands.SetPresence(): return presence.on_set_presence(floor, event, now)
         case commands.PutAgent(): return configuration.on_put_agent(floor, event, now)

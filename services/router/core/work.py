@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from libs.common.events.commands import (
     AbandonContact,
     CloseContact,
-    Command,
     CompleteWrapUp,
     ContactCommand,
     ParkContact,
@@ -33,37 +34,43 @@ from services.router.core.transitions import (
     wrapped_up,
 )
 
+CLOSED_BY: Final[dict[type[ContactCommand], str]] = {CloseContact: "closed", AbandonContact: "abandoned"}
+"""What ends a contact, and the state that it leaves: asked for again, it is done already."""
 
-def gone(floor: Floor, command: ContactCommand, now: int, repeats: str | None) -> Events:
+
+def on_contact_command(floor: Floor, command: ContactCommand, now: int) -> Events:
+    """What is asked of an open contact, by whoever may ask it of this one."""
+    contact = floor.contacts.get(command.contact_id)
+    if contact is None:
+        return gone(floor, command, now)
+    if command.agent_id not in (None, contact.agent_id):
+        return refused(command, now, 403, "forbidden", contact_state(contact))
+    match command:
+        case CloseContact(): return on_close(floor, contact, command, now)
+        case AbandonContact(): return on_abandon(floor, contact, command, now)
+        case ParkContact(): return on_park(floor, contact, command, now)
+        case ResumeContact(): return on_resume(floor, contact, command, now)
+        case ReleaseContact(): return on_release(floor, contact, command, now)
+        case SetPriority(): return on_set_priority(floor, contact, command, now)
+        case _: return refused(command, now, 422, "not_supported", contact_state(contact))
+
+
+def gone(floor: Floor, command: ContactCommand, now: int) -> Events:
     """The contact isn't open. What made it so may be asked for again by whoever did it; anything else is too late."""
     state = state_of(floor, command.contact_id)
     if state is None:
         return refused(command, now, 404, "not_found")
     own = command.agent_id is None or state["agent"] in (None, command.agent_id)
-    if state["state"] == repeats and own:
+    if state["state"] == CLOSED_BY.get(type(command)) and own:
         return (done(command, now, state),)
     return refused(command, now, 409, "conflict", state)
 
 
-def is_foreign(command: ContactCommand, contact: Contact) -> bool:
-    """An agent asks for what isn't theirs."""
-    return command.agent_id is not None and command.agent_id != contact.agent_id
-
-
-def forbidden(command: Command, contact: Contact, now: int) -> Events:
-    return refused(command, now, 403, "forbidden", contact_state(contact))
-
-
-def conflict(command: Command, contact: Contact, now: int) -> Events:
+def conflict(command: ContactCommand, contact: Contact, now: int) -> Events:
     return refused(command, now, 409, "conflict", contact_state(contact))
 
 
-def on_close(floor: Floor, close: CloseContact, now: int) -> Events:
-    contact = floor.contacts.get(close.contact_id)
-    if contact is None:
-        return gone(floor, close, now, "closed")
-    if is_foreign(close, contact):
-        return forbidden(close, contact, now)
+def on_close(floor: Floor, contact: Contact, close: CloseContact, now: int) -> Events:
     if contact.state == "wrap_up":
         return (done(close, now, contact_state(contact)),)
     steps = finished(floor, now, contact, close.resolution)
@@ -71,12 +78,7 @@ def on_close(floor: Floor, close: CloseContact, now: int) -> Events:
     return (*steps, done(close, now, contact_state(contact, "wrap_up" if wraps_up else "closed")))
 
 
-def on_abandon(floor: Floor, abandon: AbandonContact, now: int) -> Events:
-    contact = floor.contacts.get(abandon.contact_id)
-    if contact is None:
-        return gone(floor, abandon, now, "abandoned")
-    if is_foreign(abandon, contact):
-        return forbidden(abandon, contact, now)
+def on_abandon(floor: Floor, contact: Contact, abandon: AbandonContact, now: int) -> Events:
     if contact.state == "wrap_up":
         return conflict(abandon, contact, now)
     steps = customer_left(floor, now, contact, abandon.reason)
@@ -89,12 +91,7 @@ def _after_leaving(contact: Contact) -> str:
     return "closed" if contact.state == "parked" else "abandoned"
 
 
-def on_park(floor: Floor, park: ParkContact, now: int) -> Events:
-    contact = floor.contacts.get(park.contact_id)
-    if contact is None:
-        return gone(floor, park, now, None)
-    if is_foreign(park, contact):
-        return forbidden(park, contact, now)
+def on_park(floor: Floor, contact: Contact, park: ParkContact, now: int) -> Events:
     if park.until is not None and park.until <= now:
         return refused(park, now, 422, "invalid", contact_state(contact))
     match contact.state:
@@ -107,12 +104,7 @@ def on_park(floor: Floor, park: ParkContact, now: int) -> Events:
             return (*steps, done(park, now, contact_state(contact, "parked")))
 
 
-def on_resume(floor: Floor, resume: ResumeContact, now: int) -> Events:
-    contact = floor.contacts.get(resume.contact_id)
-    if contact is None:
-        return gone(floor, resume, now, None)
-    if is_foreign(resume, contact):
-        return forbidden(resume, contact, now)
+def on_resume(floor: Floor, contact: Contact, resume: ResumeContact, now: int) -> Events:
     if contact.state == "wrap_up":
         return conflict(resume, contact, now)
     if contact.state != "parked":
@@ -132,24 +124,14 @@ def on_park_ended(floor: Floor, ended: ParkEnded, now: int) -> Events:
     return resumed(floor, now, contact, "park_ended", since=since_unanswered(contact, now))
 
 
-def on_release(floor: Floor, release: ReleaseContact, now: int) -> Events:
-    contact = floor.contacts.get(release.contact_id)
-    if contact is None:
-        return gone(floor, release, now, None)
-    if is_foreign(release, contact):
-        return forbidden(release, contact, now)
+def on_release(floor: Floor, contact: Contact, release: ReleaseContact, now: int) -> Events:
     if contact.state != "assigned":
         return conflict(release, contact, now)
     steps = released(floor, now, contact, release.reason)
     return (*steps, done(release, now, contact_state(contact, "waiting")))
 
 
-def on_set_priority(floor: Floor, priority: SetPriority, now: int) -> Events:
-    contact = floor.contacts.get(priority.contact_id)
-    if contact is None:
-        return gone(floor, priority, now, None)
-    if is_foreign(priority, contact):
-        return forbidden(priority, contact, now)
+def on_set_priority(floor: Floor, contact: Contact, priority: SetPriority, now: int) -> Events:
     if not 0 <= priority.boost <= BOOST_MAX:
         return refused(priority, now, 422, "invalid", contact_state(contact))
     steps = raise_to(floor, contact, priority.boost, now, priority.reason, manual=True)
