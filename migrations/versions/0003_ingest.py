@@ -12,6 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_accounts()
+    create_contacts()
+    create_customers()
+    create_messages()
+    create_outbox()
+
+
+def create_accounts() -> None:
     op.create_table(
         "ingest_accounts",
         sa.Column("workspace", sa.String(), nullable=False),
@@ -25,6 +33,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "account"),
         sa.UniqueConstraint("account"),
     )
+
+
+def create_contacts() -> None:
     op.create_table(
         "ingest_contacts",
         sa.Column("workspace", sa.String(), nullable=False),
@@ -62,6 +73,9 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("workspace", "account", "conversation"),
     )
+
+
+def create_customers() -> None:
     op.create_table(
         "ingest_customers",
         sa.Column("workspace", sa.String(), nullable=False),
@@ -92,6 +106,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "channel", "address"),
     )
     op.create_index("ingest_identities_of", "ingest_identities", ["workspace", "customer_id"], unique=False)
+
+
+def create_messages() -> None:
     op.create_table(
         "ingest_messages",
         sa.Column("workspace", sa.String(), nullable=False),
@@ -126,6 +143,9 @@ def upgrade() -> None:
     )
     op.create_index("ingest_messages_of_customer", "ingest_messages", ["workspace", "customer_id"], unique=False)
     op.create_index("ingest_messages_source", "ingest_messages", ["workspace", "account", "source_id"], unique=True)
+
+
+def create_outbox() -> None:
     op.create_table(
         "ingest_outbox",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),

@@ -13,6 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_configuration()
+    create_clocks()
+
+
+def create_configuration() -> None:
     op.create_table(
         "sla_targets",
         sa.Column("workspace", sa.String(), nullable=False),
@@ -31,6 +36,9 @@ def upgrade() -> None:
         sa.Column("doc", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("workspace", "calendar_id", "partition"),
     )
+
+
+def create_clocks() -> None:
     op.create_table(
         "sla_clocks",
         sa.Column("workspace", sa.String(), nullable=False),
