@@ -1,6 +1,6 @@
 """A migrated database of the test's own, a clock that the test moves, and an application around them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +11,13 @@ from libs.common.clock import VirtualClock
 from libs.common.http import ApiRouter, build_app
 from libs.common.idempotency import Idempotency
 from libs.common.keys import Keys
-from libs.common.postgres import Database, open_database
+from libs.common.postgres import Database
 from libs.common.workspaces import OnWorkspaceCreated, Workspaces
 from services.console.access import router as access
 
 MASTER_KEY = b"a master key for tests"
 NOON = 1_795_000_000_000_000
 Made = Callable[[str], Awaitable[None]]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
 
 
 @pytest.fixture

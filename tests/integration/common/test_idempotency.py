@@ -1,6 +1,8 @@
 """A POST under an Idempotency-Key happens once, whoever repeats it and whatever dies."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ from libs.common.idempotency import (
 from tests.integration.common.conftest import MASTER_KEY, Platform
 
 Known = Annotated[Caller, Depends(caller("viewer"))]
+UnderWay = tuple[asyncio.Task[httpx.Response], httpx.AsyncClient]
 ROWS = "SELECT count(*) FROM platform_idempotency"
 
 
@@ -107,7 +110,9 @@ async def test_of_many_at_once_one_happens(platform: Platform, shop: Shop) -> No
     assert len(shop.done) == 1
 
 
-async def test_another_process_is_told_that_it_is_in_progress(platform: Platform, shop: Shop) -> None:
+@asynccontextmanager
+async def under_way(platform: Platform, shop: Shop) -> AsyncIterator[UnderWay]:
+    """An order that one process works on until the shop opens, and a client of another process."""
     shop.open.clear()
     elsewhere = Idempotency(platform.database, platform.clock, MASTER_KEY, alone=False)
     second = Platform(platform.database, platform.clock, platform.keys, platform.workspaces, elsewhere, "")
@@ -115,6 +120,11 @@ async def test_another_process_is_told_that_it_is_in_progress(platform: Platform
     async with platform.client(platform.root_key, router) as here, second.client(platform.root_key, router) as there:
         first = asyncio.create_task(order(here))
         await shop.entered.wait()
+        yield first, there
+
+
+async def test_another_process_is_told_that_it_is_in_progress(platform: Platform, shop: Shop) -> None:
+    async with under_way(platform, shop) as (first, there):
         refused = await order(there)
         shop.open.set()
         answered = await first
@@ -125,13 +135,7 @@ async def test_another_process_is_told_that_it_is_in_progress(platform: Platform
 
 
 async def test_what_takes_long_is_not_taken_over(platform: Platform, shop: Shop) -> None:
-    shop.open.clear()
-    elsewhere = Idempotency(platform.database, platform.clock, MASTER_KEY, alone=False)
-    second = Platform(platform.database, platform.clock, platform.keys, platform.workspaces, elsewhere, "")
-    router = shop.router()
-    async with platform.client(platform.root_key, router) as here, second.client(platform.root_key, router) as there:
-        first = asyncio.create_task(order(here))
-        await shop.entered.wait()
+    async with under_way(platform, shop) as (first, there):
         for _ in range(3):
             platform.clock.move_to(platform.clock.now() + RUN_MICROSECONDS_MAX - 1)
             await until_renewed(platform)

@@ -1,5 +1,5 @@
 """The notifier of its own tests, which the examples are tried on."""
 
-from tests.integration.notifier.conftest import database, desk
+from tests.integration.notifier.conftest import desk
 
-__all__ = ["database", "desk"]
+__all__ = ["desk"]

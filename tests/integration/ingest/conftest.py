@@ -17,6 +17,7 @@ from services.ingest import api
 from services.ingest.__main__ import running
 from services.ingest.api_parts import Ingest
 from tests.integration.ingest.house import NOW, PARTITIONS, FragileLog, House
+from tests.integration.workspaces import begin_workspaces
 
 MASTER_KEY = b"a master key of the tests"
 
@@ -35,12 +36,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def keys(database: Database, clock: VirtualClock) -> Keys:
     keys = Keys(database, clock, MASTER_KEY)
-    for workspace in ("default", "other"):
-        await database.pool.execute(
-            "INSERT INTO platform_workspaces (workspace, name, ready, created_at) VALUES ($1, $1, true, 0)"
-            " ON CONFLICT DO NOTHING",
-            workspace,
-        )
+    await begin_workspaces(database, "default", "other")
     return keys
 
 

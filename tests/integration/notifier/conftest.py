@@ -10,9 +10,10 @@ import structlog
 from libs.common import telemetry
 from libs.common.auth import Keys
 from libs.common.clock import VirtualClock
-from libs.common.postgres import Database, open_database
+from libs.common.postgres import Database
 from tests.integration.notifier.desk import MASTER_KEY, NOW, Desk, Open
 from tests.integration.notifier.receiver import Receiver
+from tests.integration.workspaces import begin_workspaces
 
 
 @pytest.fixture(autouse=True)
@@ -24,21 +25,10 @@ def short_logs() -> Iterator[None]:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture
 async def desk(database: Database) -> Desk:
     clock = VirtualClock(NOW)
     keys = Keys(database, clock, MASTER_KEY)
-    for workspace in ("default", "other"):
-        await database.pool.execute(
-            "INSERT INTO platform_workspaces (workspace, name, ready, created_at) VALUES ($1, $1, true, 0)"
-            " ON CONFLICT DO NOTHING",
-            workspace,
-        )
+    await begin_workspaces(database, "default", "other")
     given = {workspace: await keys.put(workspace, "tests", "admin") for workspace in ("default", "other")}
     given["viewer"] = await keys.put("default", "looks", "viewer")
     given["integration"] = await keys.put("default", "platform", "integration")

@@ -12,7 +12,7 @@ from libs.common.http import build_app
 from libs.common.log.memory import MemoryWorld, open_memory_log
 from libs.common.log.port import Log
 from libs.common.pools import Pools
-from libs.common.postgres import Database, open_database
+from libs.common.postgres import Database
 from libs.common.workers import Workers
 from services.router import api
 from services.router.__main__ import Running, running
@@ -38,12 +38,6 @@ def world() -> MemoryWorld:
 async def port(world: MemoryWorld) -> AsyncIterator[Log]:
     async with open_memory_log(world) as port:
         yield port
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
 
 
 @pytest.fixture

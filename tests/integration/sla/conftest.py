@@ -14,7 +14,7 @@ from libs.common.keys import Keys
 from libs.common.log.memory import MemoryWorld, open_memory_log
 from libs.common.log.port import Log
 from libs.common.pools import Pools
-from libs.common.postgres import Database, open_database
+from libs.common.postgres import Database
 from libs.common.workers import Workers
 from libs.common.workspaces import OnWorkspaceCreated, Workspaces
 from services.sla import api
@@ -36,12 +36,6 @@ def clock() -> VirtualClock:
 async def port() -> AsyncIterator[Log]:
     async with open_memory_log(MemoryWorld(PARTITIONS)) as port:
         yield port
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
 
 
 @pytest.fixture
