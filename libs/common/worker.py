@@ -5,8 +5,10 @@ decides and commits for as long as the partition is ours. It knows three ways on
 committed again, a fence or an unknown outcome drops the state and owns again, a failing `evolve` restores.
 
 A timer fires only after every input was fed up to an end observed at or after its due time, so an answer that was
-appended in time always beats the time-out; what comes after that end doesn't hold it up. Timers that fell due while
-nobody owned the partition wait for `grace_seconds`, in which agents can still answer.
+appended in time always beats the time-out; what comes after that end doesn't hold it up. The end is observed while
+the commit before is still under way, and what lies before it is decided in one batch with the timer: where commits are
+slow, a time-out waits for one. Timers that fell due while nobody owned the partition wait for `grace_seconds`, in
+which agents can still answer.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ INPUTS_PER_BATCH_MAX: Final = 500
 TIMERS_PER_BATCH_MAX: Final = 500
 BATCH_CORE_SECONDS: Final = 0.010
 READ_WAIT_SECONDS: Final = 0.2
+GATHER_SECONDS: Final = 0.5
+"""How long a due timer's batch waits for what is known to lie before it; then what is there is decided."""
 OWN_AGAIN_SECONDS: Final = 0.2
 COMMIT_AGAIN_SECONDS: Final = 0.05
 """A log may refuse at once, and others need their turn."""
@@ -233,7 +237,7 @@ class Worker:
             self._deciding = True
             drafts = self._decide(self._machine, self._reader)
             if drafts:
-                await self._commit(drafts)
+                await self._commit_and_observe(drafts, self._next_firing(self._machine))
                 await self._group.report(self.partition, self._machine.positions.inputs)
             self._deciding = False
             if time.monotonic() - self._snapshot_at > SNAPSHOT_SECONDS:
@@ -255,13 +259,22 @@ class Worker:
         due = self._next_firing(machine)
         if due is not None and due <= self._clock.now():
             if self._observed.at < due:
-                self._observed = await self._observe_ends()
-            if self._has_fed(reader, self._observed.ends):
+                await self._observe_ends()
+            await self._gather(reader)
+            if self._has_read(reader, self._observed.ends):
                 return True
             due = None  # What lies before it comes first.
         if not self._inputs.ready(self._contacts_read_to(reader)):
             await self._wait(reader, due)
         return len(self._inputs) > 0
+
+    async def _gather(self, reader: Reader) -> None:
+        """Read what lies below the observed ends, so that it is one batch with the timers."""
+        until = time.monotonic() + GATHER_SECONDS
+        while not (self._has_read(reader, self._observed.ends) or self._stopping.is_set()):
+            if time.monotonic() > until or len(self._inputs) >= INPUTS_PER_BATCH_MAX:
+                break
+            await self._wait(reader, None)
 
     def _contacts_read_to(self, reader: Reader) -> int:
         return reader.next_positions().get((CONTACTS, self.partition), 0)
@@ -296,27 +309,36 @@ class Worker:
             if self._reader is not None:
                 self._inputs.add(await self._reader.read(max_records=INPUTS_PER_BATCH_MAX, wait_seconds=0))
 
-    async def _observe_ends(self) -> Observed:
+    async def _observe_ends(self) -> None:
         """Once all that is there now is fed, timers due by now may fire. A commit in flight isn't waited for: whoever
         writes it may have died, and what is due here is due all the same."""
         now = self._clock.now()
-        return Observed(now, await self._log.stable_ends([(topic, self.partition) for topic in self.core.inputs]))
+        ends = await self._log.stable_ends([(topic, self.partition) for topic in self.core.inputs])
+        self._observed = Observed(now, ends)
 
-    def _has_fed(self, reader: Reader, ends: Mapping[Place, int]) -> bool:
+    async def _observe_when_due(self, due: int) -> None:
+        await self._clock.sleep_until(due)
+        with suppress(LogError):  # Then they are observed after the commit.
+            await self._observe_ends()
+
+    def _has_read(self, reader: Reader, ends: Mapping[Place, int]) -> bool:
         if self._reading is not None and self._reading.done():
             return False  # What it read is not among the inputs yet.
         read = reader.next_positions()
-        return all(read.get(place, 0) >= end for place, end in ends.items()) and not self._inputs.waiting_below(ends)
+        return all(read.get(place, 0) >= end for place, end in ends.items())
+
+    def _has_fed(self, reader: Reader, ends: Mapping[Place, int]) -> bool:
+        return self._has_read(reader, ends) and not self._inputs.waiting_below(ends)
 
     def _decide(self, machine: Machine[Any], reader: Reader) -> list[Draft]:
         """One batch: what was read, within its bounds, then the timers if nothing that lies before them is left."""
-        started = time.perf_counter()
+        started = time.thread_time()
         machine.begin(self._clock.now())
         read_to = self._contacts_read_to(reader)
         fed = fired = 0
 
         def goes_on() -> bool:
-            return time.perf_counter() - started <= BATCH_CORE_SECONDS
+            return time.thread_time() - started <= BATCH_CORE_SECONDS
 
         while fed < INPUTS_PER_BATCH_MAX and (goes_on() or not fed) and (record := self._inputs.next(read_to)):
             machine.feed(record)
@@ -325,8 +347,19 @@ class Worker:
             while fired < TIMERS_PER_BATCH_MAX and (goes_on() or not fired) and machine.fire(self._observed.at):
                 fired += 1
         batch_inputs.labels(self.core.service).observe(fed)
-        decision_seconds.labels(self.core.service).observe((time.perf_counter() - started) / max(1, fed))
+        decision_seconds.labels(self.core.service).observe((time.thread_time() - started) / max(1, fed))
         return machine.finish()
+
+    async def _commit_and_observe(self, drafts: list[Draft], due: int | None) -> None:
+        """What was observed for a timer stays until it has fired, or more would always lie before it."""
+        if due is None or self._observed.at >= due:
+            await self._commit(drafts)
+            return
+        observing = asyncio.create_task(self._observe_when_due(due))
+        try:
+            await self._commit(drafts)
+        finally:
+            observing.cancel()
 
     async def _commit(self, drafts: list[Draft]) -> None:
         assert self._owner is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,13 +14,14 @@ from structlog.testing import capture_logs
 
 from libs.common.clock import VirtualClock
 from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTER_JOURNAL, ROUTING, Event
-from libs.common.log import Aborted, Draft, Fenced, Log, LogError, Owner, Record
-from libs.common.log.memory import MemoryLog, MemoryOwner, MemoryWorld
+from libs.common.log import Aborted, Draft, Fenced, Log, LogError, Owner, Reader, Record
+from libs.common.log.memory import MemoryLog, MemoryOwner, MemoryReader, MemoryWorld
+from libs.common.log.port import Place
 from libs.common.machine import JournalEntry, Step
 from libs.common.replay import Missing, replay
 from libs.common.worker import BATCH_CORE_SECONDS
 from libs.common.workers import Workers
-from tests.contract.log.worlds import World, fact
+from tests.contract.log.worlds import World, everything, fact
 from tests.unit.machine.counting import Counted, CountingCore
 from tests.unit.machine.records import opened
 
@@ -88,8 +89,8 @@ class SlowCore(CountingCore):
     """Takes a whole batch's time for every contact that opens."""
 
     def decide(self, state: Counted, event: Event) -> tuple[Event, ...]:
-        begun = time.perf_counter()
-        while event.type == "contact.opened" and time.perf_counter() - begun < BATCH_CORE_SECONDS:
+        begun = time.thread_time()
+        while event.type == "contact.opened" and time.thread_time() - begun < BATCH_CORE_SECONDS:
             pass
         return super().decide(state, event)
 
@@ -106,6 +107,70 @@ async def test_a_timer_fires_although_inputs_never_end(world: World) -> None:
         async with asyncio.timeout(20):
             await until_closed(log, "c")
         pouring.cancel()
+
+
+class LaboriousLog(MemoryLog):
+    """Gives one record a read, and commits when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryWorld(1))
+        self.may_commit, self.commits, self.asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.may_commit.set()
+
+    def read_from(self, start: Mapping[Place, int]) -> Reader:
+        return LaboriousReader(self._world, start)
+
+    async def stable_ends(self, places: Sequence[Place]) -> dict[Place, int]:
+        self.asked.set()
+        return await super().stable_ends(places)
+
+    async def own(self, service: str, partition: int) -> Owner:
+        return LaboriousOwner(self, self._world, service, partition)
+
+
+class LaboriousReader(MemoryReader):
+    async def read(self, *, max_records: int, wait_seconds: float) -> list[Record]:
+        return await super().read(max_records=1, wait_seconds=wait_seconds)
+
+
+class LaboriousOwner(MemoryOwner):
+    def __init__(self, log: LaboriousLog, world: MemoryWorld, service: str, partition: int) -> None:
+        super().__init__(world, service, partition)
+        self.log = log
+
+    async def commit(self, drafts: Sequence[Draft]) -> None:
+        self.log.commits.set()
+        await self.log.may_commit.wait()
+        await super().commit(drafts)
+
+
+async def test_what_lies_before_a_due_timer_is_one_commit_with_it() -> None:
+    log, clock = LaboriousLog(), VirtualClock(100)
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [fact(opened("c"))])
+        await read(log, ROUTING, 2)
+        clock.move_to(110)
+        await log.append(0, [fact(opened(f"n{n}")) for n in range(5)])
+        await until_closed(log, "c")
+    journal = await everything(log, ROUTER_JOURNAL)
+    entries = [msgspec.json.decode(one.value or b"", type=JournalEntry) for one in journal]
+    [fired] = [entry for entry in entries if any(step.timers for step in entry.steps)]
+    assert Step(topic=CONTACTS, start=1, end=6) in fired.steps
+
+
+async def test_what_is_before_a_timer_is_asked_while_the_commit_before_is_under_way() -> None:
+    log, clock = LaboriousLog(), VirtualClock(100)
+    log.may_commit.clear()
+    async with Workers(CountingCore, log, clock), asyncio.timeout(20):
+        await log.append(0, [fact(opened("c"))])
+        await log.commits.wait()
+        log.asked.clear()
+        clock.move_to(110)
+        try:
+            await log.asked.wait()
+        finally:
+            log.may_commit.set()
+        await until_closed(log, "c")
 
 
 async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(world: World) -> None:
