@@ -37,18 +37,19 @@ class Sizes:
 QUICK = Sizes(waiting=100_000, picks=300, contacts=2_000, rounds=2, seconds=10, take_overs=2)
 THOROUGH = Sizes(waiting=1_000_000, picks=2_000, contacts=5_000, rounds=3, seconds=30, take_overs=5)
 RATE = 50.0
+FEW = 1_000
 
 
 def picks_row(sizes: Sizes) -> Iterator[Row]:
     """p50 and p99 of a pick, few waiting and many."""
     bench, shown = picks.Bench(60), []
-    for depth in (10, sizes.waiting):
+    for depth in (FEW, sizes.waiting):
         while bench.waiting < depth:
             bench.open_one()
             bench.core.changed(bench.state)
         p50, p99 = picks.quantiles(picks.measure(bench, sizes.picks)[0])
         shown.append(f"{p50 * 1e6:.0f} / {p99 * 1e6:.0f} µs with {depth:,}")
-    yield f"a pick, p50 / p99, with 10 and with {sizes.waiting:,} waiting", "picks", ", ".join(shown)
+    yield f"a pick, p50 / p99, with {FEW:,} and with {sizes.waiting:,} waiting", "picks", ", ".join(shown)
 
 
 async def loops(sizes: Sizes) -> list[tuple[float, float]]:
