@@ -50,6 +50,19 @@ command_seconds = Histogram("omniroute_command_seconds", "From the request to th
 dead_letters_total = Counter(
     "omniroute_dead_letters_total", "Records that could not be read or decided", ["service", "reason"]
 )
+batch_inputs = Histogram("omniroute_batch_inputs", "Inputs a batch", ["service"], buckets=(1, 2, 5, 20, 100, 500))
+decision_seconds = Histogram(
+    "omniroute_decision_seconds",
+    "Core time an input",
+    ["service"],
+    buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02),
+)
+log_commit_seconds = Histogram(
+    "omniroute_log_commit_seconds",
+    "From a batch's end to its commit",
+    ["service"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _context = TraceContextTextMapPropagator()

@@ -20,8 +20,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from prometheus_client import Histogram
-
 from libs.common import crash
 from libs.common.clock import Clock
 from libs.common.core import Core
@@ -31,7 +29,7 @@ from libs.common.log import Aborted, Draft, Fenced, Group, Log, LogError, Owner,
 from libs.common.machine import STRIKES_MAX, EvolveFailed, Machine, Place
 from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.snapshots import Snapshots
-from libs.common.telemetry import dead_letters_total, log
+from libs.common.telemetry import batch_inputs, dead_letters_total, decision_seconds, log, log_commit_seconds
 
 INPUTS_PER_BATCH_MAX: Final = 500
 TIMERS_PER_BATCH_MAX: Final = 500
@@ -43,20 +41,6 @@ OWN_AGAIN_SECONDS: Final = 0.2
 COMMIT_AGAIN_SECONDS: Final = 0.05
 """A log may refuse at once, and others need their turn."""
 SNAPSHOT_SECONDS: Final = 6 * 3_600
-
-batch_inputs = Histogram("omniroute_batch_inputs", "Inputs a batch", ["service"], buckets=(1, 2, 5, 20, 100, 500))
-decision_seconds = Histogram(
-    "omniroute_decision_seconds",
-    "Core time an input",
-    ["service"],
-    buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02),
-)
-log_commit_seconds = Histogram(
-    "omniroute_log_commit_seconds",
-    "From a batch's end to its commit",
-    ["service"],
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
-)
 
 
 class Observed(NamedTuple):

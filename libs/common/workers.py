@@ -14,8 +14,8 @@ from libs.common.clock import Clock
 from libs.common.core import Core
 from libs.common.log import Group, Log, LogError
 from libs.common.snapshots import Snapshots
-from libs.common.telemetry import dead_letters_total
-from libs.common.worker import Worker, log_commit_seconds
+from libs.common.telemetry import dead_letters_total, log_commit_seconds
+from libs.common.worker import Worker
 
 WATCH_SECONDS: Final = 1.0
 MEASURE_SECONDS: Final = 5.0
