@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
@@ -24,6 +24,7 @@ from tests.kafka.kafka_broker import BrokerError, KafkaBroker, ensure_jars
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
+BROKER_STARTS_MAX = 3
 MARKERS_BY_FIXTURE = {"kafka_bootstrap": "kafka", "postgres_server": "postgres"}
 
 # The machine's speed is no property of the code: no deadline. CI runs the same examples every time.
@@ -105,8 +106,18 @@ def own_kafka() -> Iterator[str]:
         ensure_jars()
     except BrokerError as failure:
         cannot_be_had(f"no Kafka: {failure}")
-    with KafkaBroker() as broker:
-        yield broker.bootstrap
+    with ExitStack() as running:
+        yield start_broker(running).bootstrap
+
+
+def start_broker(running: ExitStack) -> KafkaBroker:
+    """Another program may take a port after it was found free and before the broker binds it: then again, elsewhere."""
+    for _ in range(BROKER_STARTS_MAX - 1):
+        try:
+            return running.enter_context(KafkaBroker())
+        except BrokerError as failure:
+            print(f"the broker is started again: {failure}", file=sys.stderr)
+    return running.enter_context(KafkaBroker())
 
 
 @pytest.fixture(scope="session")
