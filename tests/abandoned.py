@@ -25,5 +25,6 @@ def sweep_abandoned(folder: Path) -> None:
 def stop_postmaster(pid_file: Path) -> None:
     with suppress(OSError, ValueError, IndexError):  # It ended by itself, or never began.
         pid = int(pid_file.read_text().split()[0])
-        if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        program, _, _ = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")
+        if program.endswith(b"/postgres"):
             os.kill(pid, signal.SIGQUIT)

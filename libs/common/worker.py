@@ -245,7 +245,7 @@ class Worker:
             if self._observed.at < due:
                 await self._observe_ends()
             await self._gather(reader)
-            if self._has_read(reader, self._observed.ends):
+            if self._has_fed(reader, self._observed.ends):
                 return True
             due = None  # What lies before it comes first.
         if not self._inputs.ready(self._contacts_read_to(reader)):

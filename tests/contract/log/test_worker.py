@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 
 from libs.common.clock import VirtualClock
 from libs.common.events import CONTACTS, DEAD_LETTERS, ROUTER_JOURNAL, ROUTING, Event
+from libs.common.events.routing import ContactParked
 from libs.common.log import Aborted, Draft, Fenced, Log, LogError, Owner, Reader, Record
 from libs.common.log.memory import MemoryLog, MemoryOwner, MemoryReader, MemoryWorld
 from libs.common.log.port import Place
-from libs.common.machine import JournalEntry, Step
+from libs.common.machine import AFTER_HEADER, JournalEntry, Step
 from libs.common.replay import Missing, replay
 from libs.common.worker import BATCH_CORE_SECONDS
 from libs.common.workers import Workers
@@ -114,7 +115,7 @@ class LaboriousLog(MemoryLog):
 
     def __init__(self) -> None:
         super().__init__(MemoryWorld(1))
-        self.may_commit, self.commits, self.asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.may_commit, self.committing, self.asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.may_commit.set()
 
     def read_from(self, start: Mapping[Place, int]) -> Reader:
@@ -139,7 +140,7 @@ class LaboriousOwner(MemoryOwner):
         self.log = log
 
     async def commit(self, drafts: Sequence[Draft]) -> None:
-        self.log.commits.set()
+        self.log.committing.set()
         await self.log.may_commit.wait()
         await super().commit(drafts)
 
@@ -163,7 +164,7 @@ async def test_what_is_before_a_timer_is_asked_while_the_commit_before_is_under_
     log.may_commit.clear()
     async with Workers(CountingCore, log, clock), asyncio.timeout(20):
         await log.append(0, [fact(opened("c"))])
-        await log.commits.wait()
+        await log.committing.wait()
         log.asked.clear()
         clock.move_to(110)
         try:
@@ -171,6 +172,19 @@ async def test_what_is_before_a_timer_is_asked_while_the_commit_before_is_under_
         finally:
             log.may_commit.set()
         await until_closed(log, "c")
+
+
+async def test_a_decision_ahead_of_its_contacts_stops_nothing_but_the_timers_after_it() -> None:
+    log, clock = MemoryLog(MemoryWorld(1)), VirtualClock(100)
+    early = fact(ContactParked(key="acme/main", at=100, contact_id="c", reason="of contacts that are yet to come"))
+    async with Workers(CountingCore, log, clock):
+        await log.append(0, [fact(opened("c"))])
+        await read(log, ROUTING, 2)
+        await log.append(0, [msgspec.structs.replace(early, headers=early.headers | {AFTER_HEADER: "1000"})])
+        clock.move_to(110)
+        await read(log, ROUTING, 3)
+        await log.append(0, [fact(opened("later"))])
+        assert told(await read(log, ROUTING, 5))[-1] == ("contact.parked", "later", 2)
 
 
 async def test_timers_that_fell_due_while_nobody_watched_wait_for_the_grace(world: World) -> None:

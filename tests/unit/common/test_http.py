@@ -171,6 +171,13 @@ async def test_pointers_lead_to_what_is_wrong(path: str, body: Any, pointers: li
     assert SECRET not in response.text
 
 
+async def test_a_place_that_breaks_several_rules_is_told_all_of_them() -> None:
+    async with client() as http:
+        response = await http.post("/kinds", json={"one": {"number": "x"}})
+    [rules] = [error["detail"] for error in response.json()["errors"] if error["pointer"] == "/one"]
+    assert len(rules.split("; ")) == 2
+
+
 async def test_what_is_right_comes_through() -> None:
     async with client() as http:
         response = await http.post("/things", content=GOOD, headers={"content-type": "application/JSON; charset=UTF-8"})
