@@ -15,7 +15,7 @@ from libs.common.directory import Placed, RoutingView
 from libs.common.errors import Forbidden, NotFound, Problem
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
-from libs.common.idempotency import about_customer
+from libs.common.idempotency import about_customer, drawn_command_id
 from libs.common.parts import optional_part
 from libs.common.telemetry import current_trace_id
 from services.ingest import cloud, limits, records
@@ -29,6 +29,7 @@ from services.ingest.api_parts import (
     named_account,
 )
 from services.ingest.contacts import Response as Answer
+from services.ingest.ids import id_under
 from services.ingest.receiving import Stored
 from services.ingest.shape import ContactBody, MessageText, microseconds, parsed
 
@@ -180,7 +181,8 @@ async def observe_response(contact_id: Id, body: ResponseBody, by: Responder, in
         visibility=body.visibility or contact.visibility, agent_id=by.agent_id or body.agent, text=body.text,
         occurred_at=microseconds(body.occurred_at), automatic=body.automatic,
     )  # fmt: skip
-    message_id = await ingest.contacts.respond(by.workspace, contact_id, answer)
+    message_id = id_under("msg", drawn_command_id())
+    await ingest.contacts.respond(by.workspace, contact_id, message_id, answer)
     return ResponseView(contact_id=contact_id, message_id=message_id)
 
 

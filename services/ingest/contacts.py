@@ -33,6 +33,7 @@ FORGET: Final = """
     WHERE workspace = $1 AND account = $2 AND source_id = $3 AND deleted_at IS NULL
     RETURNING contact_id
 """
+PRESENT: Final = "SELECT true FROM ingest_messages WHERE workspace = $1 AND message_id = $2"
 ERASED: Final = "customer_erased"
 LINES: Final = """
     SELECT author, deleted_at IS NOT NULL AS deleted, opens, automatic FROM ingest_messages
@@ -82,16 +83,21 @@ class Contacts:
             if contact_id is None:
                 await _keep_own_post(turn, account, answer, conversation)
                 return None
-            await _observe(turn, contact_id, _response(answer))
+            await _observe(turn, contact_id, new_id("msg", turn.now), _response(answer))
             return contact_id
 
         return await self._in_turn(account.workspace, store)
 
-    async def respond(self, workspace: str, contact_id: str, response: Response) -> str:
-        """The company answered, as a platform says; gives the message's id. Raises NotFound."""
+    async def respond(self, workspace: str, contact_id: str, message_id: str, response: Response) -> None:
+        """The company answered, as a platform says; once under this message id. Raises NotFound."""
         if await records.contact(self._database.pool, workspace, contact_id) is None:
             raise NotFound("no such contact")
-        return await self._in_turn(workspace, lambda turn: _observe(turn, contact_id, response))
+
+        async def store(turn: Turn) -> None:
+            if not await turn.connection.fetchval(PRESENT, workspace, message_id):
+                await _observe(turn, contact_id, message_id, response)
+
+        await self._in_turn(workspace, store)
 
     async def deleted(self, account: Account, deletion: Deleted) -> str | None:
         """The author took a message back: its text goes. The contact's id, when nobody need answer it any more."""
@@ -120,13 +126,13 @@ def _response(answer: Answered) -> Response:
     )
 
 
-async def _observe(turn: Turn, contact_id: str, response: Response) -> str:
-    """Keep the answer and tell the router; gives the message's id. Raises NotFound when its customer was erased."""
+async def _observe(turn: Turn, contact_id: str, message_id: str, response: Response) -> None:
+    """Keep the answer and tell the router. Raises NotFound when its customer was erased."""
     contact = await records.hold_contact(turn, contact_id)
     if contact.conversation is None:
         raise NotFound("no such contact")
     said: dict[str, Any] = {
-        "message_id": new_id("msg", turn.now),
+        "message_id": message_id,
         "agent_id": response.agent_id,
         "visibility": response.visibility,
         "occurred_at": bounded(response.occurred_at, turn.now),
@@ -138,7 +144,6 @@ async def _observe(turn: Turn, contact_id: str, response: Response) -> str:
     )  # fmt: skip
     await records.insert_message(turn, row)
     await tell_answer(turn, contact, **said)
-    return row.message_id
 
 
 async def _keep_own_post(turn: Turn, account: Account, answer: Answered, conversation: str) -> None:

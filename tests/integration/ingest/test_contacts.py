@@ -161,6 +161,20 @@ async def test_a_response_is_observed_with_its_agent(house: House, clock: Virtua
     assert (await house.call("POST", path, "default.agent", json={})).status_code == 404, "not ann's work"
 
 
+async def test_a_response_whose_answer_was_lost_with_the_process_is_observed_once(
+    house: House, database: Database
+) -> None:
+    await house.put_account()
+    contact_id = (await house.post(body("1"))).json()["contact_id"]
+    path, once = f"/v1/contacts/{contact_id}/responses", {"idempotency-key": "once"}
+    first = await house.call("POST", path, json={}, headers=once)
+    await database.pool.execute("UPDATE platform_idempotency SET status = NULL, headers = NULL, body = NULL")
+    again = await house.call("POST", path, json={}, headers=once)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert types(await house.settled()) == ["contact.opened", "contact.response_observed"]
+
+
 async def test_an_agent_answers_for_nobody_else(house: House, database: Database) -> None:
     await house.put_account()
     contact_id = (await house.post(body("1"))).json()["contact_id"]
