@@ -148,7 +148,11 @@ def _time(instant: int | None) -> str | None:
 # -- subscriptions -----------------------------------------------------------------------------------------------
 
 
-@router.put("/v1/subscriptions/{subscription_id}", response_model_exclude_unset=True)
+@router.put(
+    "/v1/subscriptions/{subscription_id}",
+    responses={201: {"model": SubscriptionPut}},
+    response_model_exclude_unset=True,
+)
 async def put_subscription(
     subscription_id: Id, body: SubscriptionBody, by: Admin, notifier: NotifierPart, response: Response
 ) -> SubscriptionPut:
