@@ -127,7 +127,7 @@ async function showContacts(contacts, names, signal) {
     cell(`${contact.channel} · ${contact.visibility}`),
     cell(contact.queue, "roomy"),
     stateCell(contact, names),
-    cell(contact.waiting_since ? duration((Date.now() - Date.parse(contact.waiting_since)) / 1000) : "–", "n"),
+    cell(contact.waiting_since ? duration((Date.now() - Date.parse(contact.waiting_since)) / 1000) : "–", "n roomy"),
     clockCell(clocks[index]),
     cell(contact.visibility === "private" ? "–" : count(contact.reach ?? 1), "n roomy"),
   ]));
