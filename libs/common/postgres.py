@@ -22,8 +22,6 @@ from typing import Any
 
 import asyncpg
 import structlog
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -185,6 +183,9 @@ async def migrate_alone(url: str) -> None:
 
 
 def upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a service of a cluster migrates nothing, and starts sooner without
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

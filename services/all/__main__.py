@@ -1,10 +1,13 @@
-"""The `omniroute` command."""
+"""The `omniroute` command.
+
+A command imports what it alone needs when it is given: `serve` starts whenever a process was killed, and must be soon.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import asyncpg
 import msgspec
@@ -20,13 +23,13 @@ from libs.common.log.topics import check_topics, create_topics
 from libs.common.postgres import DataFolderInUse
 from libs.common.settings import Settings, SettingsError, load_settings
 from libs.common.workspaces import DEFAULT_WORKSPACE
-from services.all import demonstration, keeping, server
-from services.all.conversations import play
+from services.all import keeping, server
 from services.all.foundation import bring_up_to_date, check_can_share, founded
-from services.all.played import Played
-from services.all.recorded import UnreadableRow, read_conversations
-from services.all.replaying import Report, replay_log, take_snapshots
 from services.all.rooms import SERVICES, Service
+
+if TYPE_CHECKING:
+    from services.all.played import Played
+    from services.all.replaying import Report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every contact to the right person, in time.")
 keys = typer.Typer(no_args_is_help=True, help="API keys, directly in the database: for whoever has lost the last one.")
@@ -94,6 +97,7 @@ def up() -> None:
 @app.command()
 def demo() -> None:
     """What `up` does, in a folder of its own, with a made-up company: customers who don't stop, agents who answer."""
+    from services.all import demonstration
 
     def announce_demo(url: str, key: str | None) -> None:
         out.print(f"the demo is ready; contacts move within seconds: {url}", markup=False)
@@ -139,6 +143,9 @@ def import_(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Play recorded conversations through ingest under a virtual clock, and report what happened."""
+    from services.all.conversations import play
+    from services.all.recorded import UnreadableRow, read_conversations
+
     try:
         recorded = read_conversations(file)
     except UnreadableRow as wrong:
@@ -163,6 +170,8 @@ def replay(
     policy: Annotated[Path | None, typer.Option("--policy", help="Not supported yet.")] = None,
 ) -> None:
     """Decide the recorded log again: the same bytes, or it says where not. Run it while the machines stand still."""
+    from services.all.replaying import replay_log, take_snapshots
+
     if policy is not None:
         refuse("replay --policy is not supported: only exact replays are")
     try:

@@ -74,10 +74,8 @@ class Quiet:
         return self._rooms.notifier is None or self._rooms.notifier.caught_up(ends)
 
     async def _projected(self) -> None:
-        if self._rooms.router is not None:
-            await self._rooms.router.projection.caught_up()
-        if self._rooms.sla is not None:
-            await self._rooms.sla.caught_up()
+        for projection in self._rooms.projections.values():
+            await projection.caught_up()
 
 
 class Advance(StrictModel):

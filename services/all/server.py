@@ -21,7 +21,7 @@ from libs.common.workspaces import DEFAULT_WORKSPACE
 from services.all import quiet
 from services.all.beginnings import FIRST_POOL
 from services.all.foundation import founded
-from services.all.rooms import ROUTERS, SERVICES, Rooms, Service, open_rooms, readiness
+from services.all.rooms import SERVICES, Rooms, Service, open_rooms, readiness, room_of
 from services.all.signals import Server
 
 STREAMS_CLOSE_SECONDS: Final = 3
@@ -83,7 +83,7 @@ def application(rooms: Rooms, services: Collection[Service]) -> FastAPI:
 
 def whole_api() -> FastAPI:
     """Every service's routes, to be described and not to be served."""
-    return build_app("api", list(ROUTERS.values()), {})
+    return build_app("api", [room_of(service).routes for service in SERVICES], {})
 
 
 async def serve(app: FastAPI, settings: Settings, ready: Callable[[str], None]) -> None:

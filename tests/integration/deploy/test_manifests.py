@@ -19,7 +19,7 @@ import yaml
 from fastapi import FastAPI
 
 from libs.common.http import build_app
-from services.all.rooms import ROUTERS, SERVICES, Service
+from services.all.rooms import SERVICES, Service, room_of
 from services.all.server import whole_api
 from tests.integration.deploy.tools import DEPLOY, ROOT, RUN_SECONDS_MAX, program, said
 
@@ -175,7 +175,7 @@ def test_a_service_finds_the_pods_of_its_deployment_and_no_others(folder: str) -
 @cache
 def operations() -> list[tuple[Service, Operation]]:
     """What each service answers, with an id for every placeholder; the console's pages too."""
-    found = [(one, call) for one in SERVICES for call in calls(build_app(one, [ROUTERS[one]], {}))]
+    found = [(one, call) for one in SERVICES for call in calls(build_app(one, [room_of(one).routes], {}))]
     return [*found, *(("console", ("GET", page)) for page in CONSOLE_PAGES)]
 
 
