@@ -189,6 +189,8 @@ class Auditor:
                 self._assigned(contact, event)
             case routing.ContactReleased() | routing.ContactParked():
                 self._let_go(contact, event)
+            case routing.ContactTransferred():
+                self._transferred(contact, event)
             case routing.ContactClosed() | routing.ContactAbandoned():
                 self._ended_now(contact, event)
             case routing.ContactUnroutable():
@@ -251,6 +253,12 @@ class Auditor:
     ) -> None:
         if isinstance(event, routing.ContactReleased) and contact.owner != event.agent_id:
             self._broken("P3", event, f"released by {event.agent_id}, owned by {contact.owner}")
+        self._leaves(contact, event)
+        self._waits(contact, event, False)
+
+    def _transferred(self, contact: ContactView, event: routing.ContactTransferred) -> None:
+        if contact.owner not in (None, event.agent_id):
+            self._broken("P3", event, f"transferred by {event.agent_id}, owned by {contact.owner}")
         self._leaves(contact, event)
         self._waits(contact, event, False)
 

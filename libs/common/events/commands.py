@@ -167,6 +167,55 @@ class SetPriority(ContactCommand, frozen=True, kw_only=True):
     reason: str = "manual"
 
 
+class TransferContact(ContactCommand, frozen=True, kw_only=True):
+    """Give a contact to another queue, to an agent, or to whoever meets a requirement: exactly one is set."""
+
+    type: ClassVar[str] = "contact.transfer"
+    to_queue: str | None = None
+    to_agent: str | None = None
+    requirement: Requirement | None = None
+
+
+class AssignContact(ContactCommand, frozen=True, kw_only=True):
+    """Give a contact to an agent at once. `forced`: whether or not they are there, able and have room."""
+
+    type: ClassVar[str] = "contact.assign"
+    to_agent: str
+    forced: bool = False
+
+
+class ReferContact(ContactCommand, frozen=True, kw_only=True):
+    """A linked contact shall open in another pool. `closes`: this one ends with it."""
+
+    type: ClassVar[str] = "contact.refer"
+    to_pool: str
+    to_queue: str | None = None
+    closes: bool = True
+
+
+class CallBack(ContactCommand, frozen=True, kw_only=True):
+    """The customer shall be called: a linked voice contact, now or at `callback_at`."""
+
+    type: ClassVar[str] = "contact.call_back"
+    callback_at: Instant | None = None
+    closes: bool = True
+
+
+class RequeueAgent(Command, frozen=True, kw_only=True):
+    """Everything that an agent holds goes back to its queues."""
+
+    type: ClassVar[str] = "agent.requeue"
+    agent_id: str
+
+
+class DrainQueue(Command, frozen=True, kw_only=True):
+    """Everything that waits in a queue goes to another one."""
+
+    type: ClassVar[str] = "queue.drain"
+    queue_id: str
+    to_queue: str
+
+
 class PutTarget(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "target.put"
     target_id: str
@@ -227,6 +276,12 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     ResumeContact,
     ReleaseContact,
     SetPriority,
+    TransferContact,
+    AssignContact,
+    ReferContact,
+    CallBack,
+    RequeueAgent,
+    DrainQueue,
     PutTarget,
     DeleteTarget,
     PutCalendar,

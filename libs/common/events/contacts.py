@@ -41,6 +41,8 @@ class ContactOpened(Message, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contact.opened"
     repeat_of: str | None = None
+    linked_to: str | None = None
+    """The contact that was referred here, or whose customer is called back."""
 
 
 class MessageAdded(Message, frozen=True, kw_only=True):

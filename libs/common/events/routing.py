@@ -47,6 +47,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     tier: Tier = "standard"
     strikes: int = 0
     repeat_of: str | None = None
+    linked_to: str | None = None
+    """The contact that was referred here, or whose customer is called back."""
     last_agent: str | None = None
     last_agent_until: Instant | None = None
     """Until then the contact is held for `last_agent`, as long as it is early."""
@@ -143,6 +145,50 @@ class ContactReleased(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.released"
     agent_id: str
     reason: str
+
+
+class ContactTransferred(ContactDecision, frozen=True, kw_only=True):
+    """The contact leaves its queue or agent for another. `contact.queued` or `contact.assigned` follows."""
+
+    type: ClassVar[str] = "contact.transferred"
+    agent_id: str | None = None
+    """Who had it."""
+    from_queue: str
+    to_queue: str | None = None
+    to_agent: str | None = None
+    requirement: Requirement | None = None
+    """Where to; one of these is set."""
+    reason: Literal["asked_for", "drained"] = "asked_for"
+    waiting_since: Instant
+    """Its age, which it keeps; after an answer a new wait begins."""
+
+
+class LinkDecision(ContactDecision, frozen=True, kw_only=True):
+    """A linked contact opens; its `contact.opened` follows on the contacts topic of its own pool."""
+
+    agent_id: str | None = None
+    """Who had it."""
+    linked_id: str
+    """The linked contact: `<contact>.linked.<this event's sequence>`."""
+    waiting_since: Instant
+    """The age that it takes along."""
+    closes: bool
+    """This contact ends with the decision."""
+
+
+class ContactReferred(LinkDecision, frozen=True, kw_only=True):
+    """The contact goes on in another pool, as a linked one."""
+
+    type: ClassVar[str] = "contact.referred"
+    to_pool: str
+    to_queue: str | None = None
+
+
+class ContactCallbackRequested(LinkDecision, frozen=True, kw_only=True):
+    """The customer will be called: a linked voice contact opens, at `callback_at` if that is set."""
+
+    type: ClassVar[str] = "contact.callback_requested"
+    callback_at: Instant | None = None
 
 
 class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
@@ -280,6 +326,9 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     OfferWithdrawn,
     ContactAssigned,
     ContactReleased,
+    ContactTransferred,
+    ContactReferred,
+    ContactCallbackRequested,
     ContactRelaxed,
     ContactPriorityChanged,
     ContactParked,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from libs.common.events import SECOND
 from libs.common.events.routing import (
     ContactAbandoned,
@@ -14,6 +16,7 @@ from libs.common.events.routing import (
     ContactRelaxed,
     ContactReleased,
     ContactResumed,
+    ContactTransferred,
     ContactUnroutable,
     ContactWrapUpStarted,
     OfferDeclined,
@@ -26,6 +29,11 @@ from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.state import TERMS, Closed, Contact, Rules, base_and_generation
 from services.router.core.transitions import ANSWERED_ELSEWHERE
+
+GIVEN_AWAY: Final = ("released", "transferred")
+"""Why a contact waits again whose agent was asked to give it to somebody else."""
+TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
+"""Why an offer is withdrawn so that another agent is asked."""
 
 # -- waiting ----------------------------------------------------------------------------------------------------
 
@@ -55,7 +63,7 @@ def contact_of(event: ContactQueued) -> Contact:
         id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
         visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
-        strikes=event.strikes, repeat_of=event.repeat_of, last_agent=event.last_agent,
+        strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
         own=event.own_requirement, boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
@@ -68,15 +76,19 @@ def terms_of(named: dict[str, int]) -> tuple[int, ...]:
 
 
 def queue_again(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> None:
-    """A known contact waits again: released with who had it as asked, or resumed with nobody asked."""
+    """A known contact waits again: who gave it away was asked; resumed, nobody was. New rules begin with their first
+    step."""
     free(partition, floor, contact)
+    keeps_step = event.reason == "released" or (
+        event.reason == "transferred" and not moved_rules(partition, floor, contact, event)
+    )
     contact.state = "waiting"
     contact.agent_id = None
     contact.answered = False
     contact.parked_until = None
     contact.bounces = 0
-    contact.relaxed = contact.relaxed if event.reason == "released" else 0
-    contact.asked = contact.asked if event.reason == "released" else ()
+    contact.relaxed = contact.relaxed if keeps_step else 0
+    contact.asked = contact.asked if event.reason in GIVEN_AWAY else ()
     contact.waiting_since = event.waiting_since
     contact.visibility, contact.tier, contact.strikes = event.visibility, event.tier, event.strikes
     contact.reach, contact.sentiment = event.reach, event.sentiment
@@ -84,6 +96,16 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.last_agent, contact.last_agent_until = event.last_agent, event.last_agent_until
     contact.boost, contact.terms = event.boost, floor.share(terms_of(event.terms))
     contact.policy_version = event.policy_version
+
+
+def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> bool:
+    """Take over the rules and the requirement of its own that a transfer names; whether they are others."""
+    entered = shared(floor, contact_of(event))
+    moved = (entered.rules, entered.own) != (contact.rules, contact.own)
+    contact.rules, contact.own = entered.rules, entered.own
+    if moved and floor.see(contact):
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
+    return moved
 
 
 def re_enter(floor: Floor, contact: Contact) -> None:
@@ -194,7 +216,7 @@ def remember_asked(floor: Floor, contact: Contact, agent_id: str) -> None:
 
 def on_offer_withdrawn(partition: Partition, floor: Floor, contact: Contact, event: OfferWithdrawn) -> None:
     """The agent is not to blame, except when somebody else shall have it."""
-    if event.reason == "reassigned":
+    if event.reason in TO_SOMEBODY_ELSE:
         remember_asked(floor, contact, event.agent_id)
     wait_again(partition, floor, contact)
 
@@ -224,7 +246,11 @@ def free(partition: Partition, floor: Floor, contact: Contact) -> None:
 
 
 def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: ContactAssigned) -> None:
+    if contact.state == "waiting":
+        floor.leave(contact)
     contact.state = "assigned"
+    contact.to_place = False
+    contact.last_agent_until = None
     contact.agent_id = event.agent_id
     contact.offer_agent = contact.offer_expires_at = None
     contact.asked, contact.bounces = (), 0
@@ -240,10 +266,25 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
 
 
 def on_released(partition: Partition, floor: Floor, contact: Contact, event: ContactReleased) -> None:
-    """It was theirs: somebody else is asked first. `ContactQueued` follows."""
+    """It was theirs: somebody else is asked first. `ContactQueued` or `ContactAssigned` follows."""
     remember_asked(floor, contact, event.agent_id)
     free(partition, floor, contact)
     contact.state = "parked"
+
+
+def on_transferred(partition: Partition, floor: Floor, contact: Contact, event: ContactTransferred) -> None:
+    """It leaves where it was. `ContactQueued` or `ContactAssigned` follows."""
+    if contact.state == "waiting":
+        floor.leave(contact)
+    contact.asked = ()
+    if contact.state == "assigned" and contact.agent_id is not None:
+        remember_asked(floor, contact, contact.agent_id)
+    free(partition, floor, contact)
+    contact.state = "parked"
+    contact.agent_id = None
+    contact.to_place = False
+    contact.last_agent_until = None
+    contact.waiting_since = event.waiting_since
 
 
 def on_parked(partition: Partition, floor: Floor, contact: Contact, event: ContactParked) -> None:

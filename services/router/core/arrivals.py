@@ -27,6 +27,7 @@ from services.router.core.requirements import PUBLIC
 from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
+    REFERRED,
     Reason,
     closed,
     customer_left,
@@ -86,7 +87,8 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         channel=message.channel, medium=message.medium, visibility=message.visibility,
         customer_id=message.customer_id, opened_at=since, waiting_since=since, target=kept.target,
         target_version=kept.version, target_seconds=kept.seconds, tier=message.tier, strikes=previous.strikes,
-        repeat_of=previous.contact_id, reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
+        repeat_of=previous.contact_id, linked_to=message.linked_to if isinstance(message, ContactOpened) else None,
+        reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
         own=message.requirement,
     )  # fmt: skip
@@ -138,6 +140,8 @@ def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
     contact = current(floor, added.contact_id)
     if added.author != "customer":
         return () if contact is None else joined_in(floor, added, now, contact)
+    if went_on_elsewhere(floor, added.contact_id, contact):
+        return ()
     if contact is None:
         return reopen(floor, added, now)
     signals, wrote_at = signals_after(contact, added), min(added.occurred_at, now)
@@ -152,6 +156,14 @@ def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
             return unanswered(floor, now, contact, signals, wrote_at)
         case "waiting" | "offered":
             return rescored(floor, now, contact, signals, "customer_wrote", wrote_at=wrote_at)
+
+
+def went_on_elsewhere(floor: Floor, contact_id: str, contact: Contact | None) -> bool:
+    """Whether it was referred to another pool, whose contact the message is: ingest hadn't read of it yet."""
+    if contact is not None:
+        return contact.state == "wrap_up" and contact.resolution == REFERRED
+    memory = floor.closed.get(base_and_generation(contact_id)[0])
+    return memory is not None and memory.resolution == REFERRED
 
 
 def joined_in(floor: Floor, added: MessageAdded, now: int, contact: Contact) -> Events:

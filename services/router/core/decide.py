@@ -7,7 +7,7 @@ exactly one CommandDecided; what is for others is ignored. Offers are made by `S
 from __future__ import annotations
 
 from libs.common.events import Event, Settle, commands, contacts, escalations
-from services.router.core import arrivals, configuration, facts, offers, presence, work
+from services.router.core import arrivals, configuration, drain, facts, moves, offers, presence, work
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, refused
 from services.router.core.partition import Partition
@@ -32,7 +32,7 @@ def decide(partition: Partition, event: Event) -> Events:
             return on_command(floor, event, now)
         case escalations.EscalationRaised():
             return work.on_escalation(floor, event, now)
-        case facts.OfContact() | facts.OfAgent():
+        case facts.OfContact() | facts.OfAgent() | facts.DrainDue():
             return on_timer(floor, event, now)
         case _:
             return ()
@@ -61,13 +61,15 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
         case commands.DeleteAgent(): return configuration.on_delete_agent(floor, event, now)
         case commands.PutQueue(): return configuration.on_put_queue(floor, event, now)
         case commands.DeleteQueue(): return configuration.on_delete_queue(floor, event, now)
+        case commands.RequeueAgent(): return moves.on_requeue(floor, event, now)
+        case commands.DrainQueue(): return drain.on_drain(floor, event, now)
         case commands.PutPolicy(): return configuration.on_put_policy(floor, event, now)
         case commands.PutPool(): return configuration.on_put_pool(floor, event, now)
         case commands.DeletePool(): return configuration.on_delete_pool(floor, event, now)
         case _: return refused(event, now, 422, "not_supported")
 
 
-def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent, now: int) -> Events:
+def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainDue, now: int) -> Events:
     match event:
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
         case facts.RelaxDue(): return work.on_relax_due(floor, event, now)
@@ -75,5 +77,6 @@ def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent, now: int) -> 
         case facts.WrapUpDue(): return work.on_wrap_up_due(floor, event, now)
         case facts.LeaseEnded(): return presence.on_lease_ended(floor, event, now)
         case facts.ReleaseDue(): return presence.on_release_due(floor, event, now)
+        case facts.DrainDue(): return drain.on_drain_due(floor, event, now)
         case facts.HoldEnded() | facts.MemoryEnded(): return (event,)
         case _: return ()

@@ -47,6 +47,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
         case routing.ContactAssigned(): a.on_assigned(partition, floor, contact, event)
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
+        case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
         case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
@@ -94,6 +95,9 @@ def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
         case routing.QueueUpdated():
             on_queue(partition, floor, event)
             return
+        case facts.DrainSet():
+            on_drain_set(partition, floor, floor.queues[event.queue_id], event)
+            return
         case routing.PoolUpdated():
             floor.pool.deleted = event.deleted
             floor.pool.sequence += 1
@@ -116,6 +120,16 @@ def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) ->
     queue.offer_seconds, queue.offers_max = event.offer_seconds, event.offers_max
     queue.wrap_up_seconds, queue.last_agent_seconds = event.wrap_up_seconds, event.last_agent_seconds
     floor.order_queues()
+    partition.mark("queue", floor, queue.id, queue)
+
+
+def on_drain_set(partition: Partition, floor: Floor, queue: Queue, event: facts.DrainSet) -> None:
+    if event.to is None:
+        floor.draining.pop(queue.id, None)
+    elif not event.after:
+        floor.draining[queue.id] = floor.waiting_in(queue.id)
+    queue.drain_to, queue.drain_after, queue.drain_at = event.to, event.after, event.next_at
+    partition.timers.of_queue(floor, queue)
     partition.mark("queue", floor, queue.id, queue)
 
 

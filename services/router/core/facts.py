@@ -57,6 +57,12 @@ class ReleaseDue(OfAgent, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.release"
 
 
+class DrainDue(Internal, frozen=True, kw_only=True):
+    type: ClassVar[str] = "timer.drain"
+    subject_field: ClassVar[str] = "queue_id"
+    queue_id: str
+
+
 # -- changes ----------------------------------------------------------------------------------------------------
 
 
@@ -75,6 +81,16 @@ class AgentReleased(OfAgent, frozen=True, kw_only=True):
     """An absent agent's unanswered contacts were given back."""
 
     type: ClassVar[str] = "agent.released"
+
+
+class DrainSet(Internal, frozen=True, kw_only=True):
+    """A queue is drained from now on, has been up to `after`, or isn't any more (`to` is None)."""
+
+    type: ClassVar[str] = "queue.drain_set"
+    queue_id: str
+    to: str | None
+    after: str = ""
+    next_at: int = 0
 
 
 class ContactPlaced(OfContact, frozen=True, kw_only=True):

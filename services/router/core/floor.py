@@ -61,6 +61,8 @@ class Floor:
         """Contacts for whom nobody has the skills, by id."""
         self.hungry: list[str] = []
         self.arrivals: list[tuple[int, str]] = []
+        self.draining: dict[str, list[str]] = {}
+        """Queue that is drained → ids of who waits there, ascending; some of them have left."""
         self._live = 0
         """Buckets with somebody in them."""
         self._seen: dict[tuple[Requirement | None, Requirement, bool], None] = {}
@@ -191,6 +193,15 @@ class Floor:
             self.bounced[contact.id] = contact
         if contact.to_place:
             heappush(self.arrivals, (contact.waiting_since, contact.id))
+        if self.draining and (ids := self.draining.get(contact.rules.queue)) is not None:
+            place = bisect_left(ids, contact.id)
+            if place == len(ids) or ids[place] != contact.id:
+                ids.insert(place, contact.id)
+
+    def waiting_in(self, queue_id: str) -> list[str]:
+        """Ids of who waits in a queue, ascending. Looks at every contact: for a queue as a whole only."""
+        there = (one.id for one in self.contacts.values() if one.state == "waiting" and one.rules.queue == queue_id)
+        return sorted(there)
 
     def seek(self, contact: Contact) -> None:
         """Somebody may be able to take it now: the next `Settle` looks."""
@@ -265,6 +276,7 @@ class Floor:
     def rebuild(self) -> None:
         """Everything that follows from the entities, in an order that depends on ids alone."""
         self.order_queues()
+        self.draining = {one.id: [] for _, one in sorted(self.queues.items()) if one.drain_to is not None}
         self._seen = {(seen.own, seen.requirement, seen.calls): None for seen in self.pool.seen}
         for _, desk in sorted(self.desks.items()):
             self.configure(desk)

@@ -45,6 +45,14 @@ RELEASE_AFTER_SECONDS: Final = 60
 """From the end of an agent's lease to the release of what is unanswered."""
 LEVEL_MAX: Final = 5
 
+# Moves.
+TRANSFER_HELD_SECONDS: Final = 120
+"""How long a contact that was transferred to an agent without room waits for them, before anyone may take it."""
+DRAINED_A_STEP: Final = 500
+"""Contacts of a drained queue that move with one commit."""
+DRAIN_STEP: Final = SECOND // 10
+"""Microseconds between two steps, so that everybody else is served meanwhile."""
+
 # Memory.
 CLOSED_KEPT_SECONDS: Final = 24 * 3_600
 DEAD_ENDS_A_LOOK: Final = 100

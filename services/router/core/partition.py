@@ -125,6 +125,8 @@ class Partition:
                 self.timers.of_contact(floor, contact)
             for _, closed in sorted(floor.closed.items()):
                 self.timers.of_closed(floor, closed)
+            for _, queue in sorted(floor.queues.items()):
+                self.timers.of_queue(floor, queue)
 
 
 def shared(floor: Floor, contact: Contact) -> Contact:

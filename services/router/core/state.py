@@ -81,6 +81,12 @@ class Queue:
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
+    drain_to: str | None = None
+    """Where everything that waits here goes; None when it isn't being drained."""
+    drain_after: str = ""
+    """Of those who wait here, the ids up to this one have gone."""
+    drain_at: int = 0
+    """When the next of them go."""
 
 
 @dataclass(slots=True)
@@ -126,6 +132,7 @@ class Contact:
     tier: Tier = "standard"
     strikes: int = 0
     repeat_of: str | None = None
+    linked_to: str | None = None
     last_agent: str | None = None
     last_agent_until: int | None = None
     reach: int = 1

@@ -13,11 +13,12 @@ from typing import Final
 from libs.common.events import SECOND, Event
 from services.router.core import facts
 from services.router.core.floor import Floor
-from services.router.core.state import Agent, Closed, Contact
+from services.router.core.state import Agent, Closed, Contact, Queue
 
 AGENT: Final = "agent"
 CONTACT: Final = "contact"
 CLOSED: Final = "closed"
+QUEUE: Final = "queue"
 Timer = tuple[int, str, str, str]
 NEVER: Final = 2**63
 
@@ -47,6 +48,11 @@ class Timers:
 
     def of_closed(self, floor: Floor, closed: Closed) -> None:
         heappush(self._heap, (closed.until, closed.id, CLOSED, floor.key))
+
+    def of_queue(self, floor: Floor, queue: Queue) -> None:
+        """The next step of its being drained."""
+        if queue.drain_to is not None:
+            heappush(self._heap, (queue.drain_at, queue.id, QUEUE, floor.key))
 
     def next_due(self) -> int | None:
         while self._heap:
@@ -86,6 +92,10 @@ class Timers:
         if kind == AGENT:
             desk = floor.desks.get(subject)
             return agent_event(desk.agent, due, key) if desk is not None else None
+        if kind == QUEUE:
+            queue = floor.queues.get(subject)
+            drained = queue is not None and queue.drain_to is not None and queue.drain_at == due
+            return facts.DrainDue(key=key, at=due, queue_id=subject) if drained else None
         closed = floor.closed.get(subject)
         stale = closed is None or closed.until != due
         return None if stale else facts.MemoryEnded(key=key, at=due, contact_id=subject)

@@ -25,6 +25,8 @@ from services.router.core.policy import Kept, Signals, boost_of, last_agent_unti
 from services.router.core.state import Contact, offer_id
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
+REFERRED: Final = "referred"
+"""The resolution of a contact that goes on in another pool."""
 Reason = Literal["opened", "reopened", "resumed", "released", "transferred"]
 
 
@@ -46,6 +48,7 @@ def queued(
         account=contact.account, channel=contact.channel, medium=contact.medium,
         visibility=signals.visibility, customer_id=contact.customer_id, opened_at=contact.opened_at,
         waiting_since=since, tier=signals.tier, strikes=signals.strikes, repeat_of=contact.repeat_of,
+        linked_to=contact.linked_to,
         last_agent=last_agent,
         last_agent_until=until if until is not None and _is_able(floor, contact, last_agent) else None,
         reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,
@@ -83,12 +86,14 @@ def flag_ended(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
     return (ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, unroutable=False, reason=reason),)
 
 
-def assigned(floor: Floor, now: int, contact: Contact, desk: Desk, *, units: int, offer: str | None) -> Events:
+def assigned(
+    floor: Floor, now: int, contact: Contact, desk: Desk, *, units: int, offer: str | None, forced: bool = False
+) -> Events:
     return (
         ContactAssigned(
             key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, offer_id=offer,
             queue=contact.rules.queue, channel=contact.channel, medium=contact.medium, units=units,
-            waited_seconds=max(0, now - contact.waiting_since) / SECOND,
+            waited_seconds=max(0, now - contact.waiting_since) / SECOND, forced=forced,
         ),
     )  # fmt: skip
 

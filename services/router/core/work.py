@@ -20,11 +20,13 @@ from services.router.core.arrivals import rescored, since_unanswered
 from services.router.core.facts import ParkEnded, PrioritySet, RelaxDue, WrapUpDue
 from services.router.core.floor import Floor
 from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION
+from services.router.core.moves import CALLED_BACK, on_move
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused, state_of
 from services.router.core.policy import signals_of
 from services.router.core.state import Contact
 from services.router.core.timers import relax_due
 from services.router.core.transitions import (
+    REFERRED,
     customer_left,
     finished,
     offer_withdrawn,
@@ -34,6 +36,8 @@ from services.router.core.transitions import (
     wrapped_up,
 )
 
+GOES_ON: Final = (REFERRED, CALLED_BACK)
+"""Resolutions that a linked contact stands behind."""
 CLOSED_BY: Final[dict[type[ContactCommand], str]] = {CloseContact: "closed", AbandonContact: "abandoned"}
 """What ends a contact, and the state that it leaves: asked for again, it is done already."""
 
@@ -52,7 +56,7 @@ def on_contact_command(floor: Floor, command: ContactCommand, now: int) -> Event
         case ResumeContact(): return on_resume(floor, contact, command, now)
         case ReleaseContact(): return on_release(floor, contact, command, now)
         case SetPriority(): return on_set_priority(floor, contact, command, now)
-        case _: return refused(command, now, 422, "not_supported", contact_state(contact))
+        case _: return on_move(floor, contact, command, now)
 
 
 def gone(floor: Floor, command: ContactCommand, now: int) -> Events:
@@ -71,6 +75,8 @@ def conflict(command: ContactCommand, contact: Contact, now: int) -> Events:
 
 
 def on_close(floor: Floor, contact: Contact, close: CloseContact, now: int) -> Events:
+    if close.resolution in GOES_ON:  # Nobody may say so of a contact that doesn't.
+        return refused(close, now, 422, "invalid", contact_state(contact))
     if contact.state == "wrap_up":
         return (done(close, now, contact_state(contact)),)
     steps = finished(floor, now, contact, close.resolution)

@@ -37,6 +37,14 @@ class ForgetsTheSlot(RouterCore):
             state.touch_agent(floor, desk)
 
 
+class KeepsWhatWasTransferred(RouterCore):
+    """P3: who gives a contact away keeps it, and whoever gets it has it too."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        return tuple(one for one in decided if not isinstance(one, routing.ContactTransferred))
+
+
 class AsksTheAbsent(RouterCore):
     """P5: who goes away stays among those who can be asked."""
 
@@ -122,7 +130,7 @@ class SkipsNumbers(RouterCore):
 
 
 BROKEN = {
-    "P3": (OffersTwice,),
+    "P3": (OffersTwice, KeepsWhatWasTransferred),
     "P4": (ForgetsTheSlot,),
     "P5": (AsksTheAbsent,),
     "P6": (LosesTimers, TimersComeEarly),

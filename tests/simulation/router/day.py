@@ -46,6 +46,8 @@ class Day:
             self._plan_contact(self.random.randrange(HOURS * 3_600))
         for _ in range(self.random.randint(5, 30)):
             self._plan_trouble(self.random.randrange(HOURS * 3_600))
+        for _ in range(self.random.randint(5, 20)):
+            self._plan_move(self.random.randrange(HOURS * 3_600))
         self._play(HOURS * 3_600)
         self._closing_time()
         self._play(HOURS * 3_600 + QUIET_SECONDS)
@@ -139,6 +141,22 @@ class Day:
             b.decline(f"{contact_id}.offer.{r.randint(1, 3)}", speaker),
             b.make(commands.CompleteWrapUp, agent_id=agent_id), b.make(commands.DeleteAgent, agent_id=agent_id),
             self._agent(agent_id)[0], self._queue("q0")[0],
+        ]))  # fmt: skip
+
+    def _plan_move(self, second: int) -> None:
+        r = self.random
+        agent_id, other, contact_id = r.choice(self.agents), r.choice(self.agents), r.choice(self.opened)
+        about: dict[str, Any] = {"contact_id": contact_id, "agent_id": r.choice([None, agent_id])}
+        at = b.START + (second + 600) * SECOND
+        self._plan(second, r.choice([
+            b.make(commands.TransferContact, **about, to_queue=r.choice(["q0", "q1", "everyone", "nowhere"])),
+            b.make(commands.TransferContact, **about, to_agent=other),
+            b.make(commands.TransferContact, **about, requirement=b.need("vip:2")),
+            b.make(commands.AssignContact, **about, to_agent=other, forced=r.random() < 0.5),
+            b.make(commands.ReferContact, **about, to_pool="sales", closes=r.random() < 0.5),
+            b.make(commands.CallBack, **about, callback_at=r.choice([None, at]), closes=r.random() < 0.5),
+            b.make(commands.RequeueAgent, agent_id=agent_id),
+            b.make(commands.DrainQueue, queue_id=r.choice(["q0", "q1"]), to_queue=r.choice(["q1", "everyone"])),
         ]))  # fmt: skip
 
     def _closing_time(self) -> None:
