@@ -72,6 +72,7 @@ class ClockMet(ClockEvent, frozen=True, kw_only=True):
 
 class ClockCancelled(ClockEvent, frozen=True, kw_only=True):
     """The clock ends unfulfilled. Reasons: `withdrawn` (nobody need answer any more, counts for nothing),
+    `passed_on` (the contact goes on as a linked one, whose clocks have its age: counts for nothing here),
     `closed_unanswered` and `abandoned` (a miss: `target.breached` came before), `customer_left` (a resolution that
     nobody waits for)."""
 

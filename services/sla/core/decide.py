@@ -13,8 +13,8 @@ starts at the provider's time of the message that opened it.
 - `resolution` is met by the end of the work. While the customer owes the answer it is paused: from a response, or
   parking with the reason `awaiting_customer`, until the customer writes or the contact is resumed. What is older than
   the customer's last word hands no turn over.
-- A contact that ends without a first response is a miss, also before it was due; withdrawn by its author it counts
-  for nothing.
+- A contact that ends without a first response is a miss, also before it was due; withdrawn by its author, or going on
+  as a linked contact whose clocks start at the same time, it counts for nothing.
 - Every clock ends once, with `clock.met` or `clock.cancelled`. Afterwards it is corrected at most by a response that
   was given in time and reported too late: `clock.corrected`, `clock.met`. What was raised stays raised.
 - A changed or deleted target moves no clock that runs. Neither does a calendar with other hours, but for the part
@@ -41,6 +41,7 @@ from libs.common.events.routing import (
     ContactQueued,
     ContactResumed,
     ContactWrapUpStarted,
+    LinkDecision,
 )
 from services.sla.core import configure, promise
 from services.sla.core.facts import (
@@ -73,6 +74,7 @@ def decide(state: Sla, event: Event) -> tuple[Event, ...]:
         case ContactParked():        return on_parked(state, event)
         case ContactResumed():       return note_routing(state, event, Fact("resumed", event.at))
         case ContactWrapUpStarted(): return note_routing(state, event, Fact("wrapped_up", event.at))
+        case LinkDecision():         return on_linked(state, event)
         case ContactClosed():        return on_ended(state, event, event.resolution)
         case ContactAbandoned():     return on_ended(state, event, "abandoned")
         case PutTarget():            return configure.put_target(state, event)
@@ -183,6 +185,12 @@ def note_routing(
     if contact is None:
         return ()
     return (FactNoted(key=contact.key, at=state.now, contact_id=contact.contact_id, fact=fact),)
+
+
+def on_linked(state: Sla, link: LinkDecision) -> tuple[Event, ...]:
+    """What goes on as a linked contact, with its age, is promised there."""
+    contact = state.live(link.key, link.contact_id)
+    return promise.passed_on(state, contact) if contact is not None and link.closes else ()
 
 
 def on_ended(state: Sla, event: ContactClosed | ContactAbandoned, reason: str) -> tuple[Event, ...]:

@@ -25,6 +25,7 @@ from services.sla.core.ladder import Moment, moments
 from services.sla.core.limits import LATE_AFTER_SECONDS, SUPPORTED_METRICS
 from services.sla.core.state import Clock, Contact, Sla, Target
 
+PASSED_ON = "passed_on"
 LATE, UNANSWERED, ABANDONED, WITHDRAWN, LEFT = "late", "closed_unanswered", "abandoned", "withdrawn", "customer_left"
 
 
@@ -226,9 +227,16 @@ def resumed_dues(state: Sla, contact: Contact, clock: Clock, at: int) -> tuple[i
 
 
 def withdrawn(state: Sla, contact: Contact) -> tuple[Event, ...]:
-    return tuple(
-        cancelled(state, contact, clock, WITHDRAWN) for clock in contact.clocks if clock.ended is None
-    )
+    return uncounted(state, contact, WITHDRAWN)
+
+
+def passed_on(state: Sla, contact: Contact) -> tuple[Event, ...]:
+    return uncounted(state, contact, PASSED_ON)
+
+
+def uncounted(state: Sla, contact: Contact, reason: str) -> tuple[Event, ...]:
+    """Every clock that is still open ends, and counts for nothing."""
+    return tuple(cancelled(state, contact, clock, reason) for clock in contact.clocks if clock.ended is None)
 
 
 def ended(state: Sla, contact: Contact, at: int, reason: str) -> tuple[Event, ...]:

@@ -301,7 +301,8 @@ def test_a_referral_names_the_linked_contact_after_itself() -> None:
     pool = floor_of(ACCEPT)
     pool.advance(60)
     outcome = pool.run(ask(ReferContact, "ann", to_pool="sales", to_queue="leads"))
-    event, sequence = next(one for one in pool.emitted if one.event.type == "contact.referred")
+    (event,) = pool.events("contact.referred")
+    (sequence,) = (one.sequence for one in pool.emitted if one.event is event)
     assert event.linked_id == outcome.state["linked_id"] == f"con_1.linked.{sequence}"
     assert (event.agent_id, event.to_pool, event.to_queue, event.waiting_since, event.closes) == (
         "ann", "sales", "leads", START, True,
