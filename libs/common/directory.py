@@ -25,6 +25,7 @@ class ReceivedContact(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: int
     tier: Tier
     repeat_of: str | None
+    linked_to: str | None = None
     reach: Reach
     language: str | None
     topics: tuple[str, ...]

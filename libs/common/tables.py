@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, SmallInteger
+from sqlalchemy import BigInteger, Index, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -59,6 +59,23 @@ class PlatformCommand(SQLModel, table=True):
     status: int | None = Field(default=None, sa_type=SmallInteger)
     code: str | None = None
     state: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+
+
+class PlatformNote(SQLModel, table=True):
+    """What somebody wrote about a contact. Personal: it goes with its customer."""
+
+    __tablename__ = "platform_notes"
+    __table_args__ = (
+        Index("platform_notes_contact", "workspace", "contact_id", "at", "note_id"),
+        Index("platform_notes_customer", "workspace", "customer_id"),
+    )
+    workspace: str = Field(primary_key=True)
+    note_id: str = Field(primary_key=True)
+    contact_id: str
+    customer_id: str
+    author: str
+    text: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
 
 
 class PlatformIdempotency(SQLModel, table=True):

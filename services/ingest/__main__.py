@@ -13,6 +13,7 @@ from libs.common.secrets import SecretBox
 from services.ingest import language
 from services.ingest.accounts import Accounts
 from services.ingest.api_parts import Ingest
+from services.ingest.callbacks import Callbacks
 from services.ingest.contacts import Contacts
 from services.ingest.directory import Directory
 from services.ingest.history import History
@@ -30,7 +31,8 @@ async def running(port: Log, database: Database, pools: Pools, box: SecretBox, c
     await language.load()
     leadership = Leadership(database, "ingest")
     outbox, history = Outbox(database, port, leadership), History(database, port, leadership)
-    async with leadership.running(), outbox.running(), history.running():
+    callbacks = Callbacks(database, clock, outbox, leadership)
+    async with leadership.running(), outbox.running(), history.running(), callbacks.running():
         yield Ingest(
             database=database,
             pools=pools,
@@ -41,4 +43,5 @@ async def running(port: Log, database: Database, pools: Pools, box: SecretBox, c
             directory=Directory(database),
             outbox=outbox,
             history=history,
+            callbacks=callbacks,
         )

@@ -14,6 +14,7 @@ from libs.common.parts import from_app
 from libs.common.pools import Pools
 from libs.common.postgres import Database
 from services.ingest.accounts import Account, Accounts
+from services.ingest.callbacks import Callbacks
 from services.ingest.contacts import Contacts
 from services.ingest.directory import Directory
 from services.ingest.history import History
@@ -34,10 +35,12 @@ class Ingest:
     directory: Directory
     outbox: Outbox
     history: History
+    callbacks: Callbacks
 
     async def settled(self) -> bool:
         """Whether all that was stored is on the log, and all that is on the log was taken notice of."""
-        return await self.history.caught_up() and await self.outbox.empty()  # In this order: history puts facts too.
+        told = await self.history.caught_up() and await self.callbacks.none_due()
+        return told and await self.outbox.empty()  # In this order: both put facts too.
 
 
 Ingesting = Annotated[Ingest, Depends(from_app(Ingest))]

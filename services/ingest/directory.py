@@ -23,6 +23,6 @@ class Directory:
         return ReceivedContact(
             contact_id=one.contact_id, account=one.account, channel=one.channel, medium=one.medium,
             visibility=one.visibility, customer_id=one.customer_id, opened_at=one.opened_at, tier=one.tier,
-            repeat_of=one.repeat_of, reach=one.reach, language=one.language, topics=one.topics,
+            repeat_of=one.repeat_of, linked_to=one.linked_to, reach=one.reach, language=one.language, topics=one.topics,
             sentiment=one.sentiment, attributes=one.attributes,
         )  # fmt: skip

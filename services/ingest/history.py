@@ -6,7 +6,8 @@ be durable, because what is lost with it is read again. Locks are taken as every
 customer, contact.
 
 One thing follows from it: a repeat that nobody need answer, because its message was deleted or its customer erased
-before we knew of it, is withdrawn when it becomes known, in the same transaction and so once.
+before we knew of it, is withdrawn when it becomes known, in the same transaction and so once. A linked contact opens
+in the same way: see `linking.py`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from libs.common.events.escalations import TargetBreached
 from libs.common.events.routing import (
     ContactAbandoned,
     ContactAssigned,
+    ContactCallbackRequested,
     ContactClosed,
     ContactOffered,
     ContactQueued,
+    ContactReferred,
     ContactReleased,
+    ContactTransferred,
+    LinkDecision,
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
@@ -38,15 +43,16 @@ from services.ingest import records
 from services.ingest.contacts import ERASED, withdraw, withdraw_unneeded
 from services.ingest.leader import Leadership
 from services.ingest.limits import HISTORY_RECORDS_MAX, HISTORY_WAIT_SECONDS, RELAY_RETRY_SECONDS
+from services.ingest.linking import follow
 from services.ingest.metrics import HISTORY_APPLIED
-from services.ingest.turn import Turn
+from services.ingest.turn import Raced, Turn
 
 TOPICS: Final = (ROUTING, ESCALATIONS)
 MATTERS: Final = frozenset(
     event.type
     for event in (
         ContactQueued, ContactOffered, OfferDeclined, OfferExpired, OfferWithdrawn, ContactAssigned, ContactReleased,
-        ContactClosed, ContactAbandoned, TargetBreached,
+        ContactTransferred, ContactClosed, ContactAbandoned, ContactReferred, ContactCallbackRequested, TargetBreached,
     )
 )  # fmt: skip
 
@@ -143,7 +149,7 @@ class History:
             await self._leadership.leading()
             try:
                 await self._read_on()
-            except (LogError, *DATABASE_TROUBLE) as failure:
+            except (LogError, Raced, *DATABASE_TROUBLE) as failure:
                 log.warning("history_interrupted", error=type(failure).__name__)
                 await asyncio.sleep(RELAY_RETRY_SECONDS)
 
@@ -204,10 +210,12 @@ async def apply(connection: Any, event: Event) -> None:
         case ContactAssigned():
             await connection.execute(LAST_AGENT, event.workspace, event.contact_id, event.agent_id)
             await connection.execute(ASSIGNED, event.workspace, event.contact_id, event.agent_id)
-        case ContactReleased():
+        case ContactReleased() | ContactTransferred():
             await connection.execute(ASSIGNED, event.workspace, event.contact_id, None)
         case ContactClosed() | ContactAbandoned():
             await connection.execute(ENDED, event.workspace, event.contact_id)
+        case LinkDecision():
+            await follow(Turn(connection=connection, workspace=event.workspace, now=event.at), event)
         case TargetBreached():
             await connection.execute(FAILED, event.workspace, event.contact_id, event.at)
         case _:

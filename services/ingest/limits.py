@@ -43,5 +43,8 @@ RELAY_RETRY_SECONDS: Final = 0.5
 LEADER_RETRY_SECONDS: Final = 2.0
 HISTORY_RECORDS_MAX: Final = 500
 HISTORY_WAIT_SECONDS: Final = 1.0
+CALLBACKS_A_LOOK: Final = 100
+CALLBACK_POLL_SECONDS: Final = 0.5
+"""Until calls that are due are looked for again."""
 LANGUAGE_CHARACTERS_MAX: Final = 500
 """Of a message, from which its language is told."""

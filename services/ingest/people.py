@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from libs.common.clock import Clock
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.idempotency import forget_customer
+from libs.common.notes import forget_notes
 from libs.common.postgres import Database
 from services.ingest import records
 from services.ingest.contacts import ERASED, withdraw
@@ -45,6 +46,8 @@ MERGE: Final = (
     "UPDATE ingest_contacts SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_messages SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_failures SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
+    "UPDATE ingest_callbacks SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
+    "UPDATE platform_notes SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE platform_idempotency SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     """UPDATE ingest_customers AS kept SET last_agent = coalesce(kept.last_agent, gone.last_agent)
        FROM ingest_customers AS gone WHERE kept.workspace = $1 AND kept.customer_id = $2
@@ -65,6 +68,7 @@ ERASE: Final = (
        WHERE workspace = $1 AND customer_id = $2""",
     "DELETE FROM ingest_identities WHERE workspace = $1 AND customer_id = $2",
     "DELETE FROM ingest_failures WHERE workspace = $1 AND customer_id = $2",
+    "DELETE FROM ingest_callbacks WHERE workspace = $1 AND customer_id = $2",
     REMOVE,
 )
 
@@ -146,6 +150,7 @@ class People:
                     await withdraw(turn, contact, ERASED, turn.now)
             for statement in ERASE:
                 await turn.connection.execute(statement, workspace, customer_id)
+            await forget_notes(turn.connection, workspace, customer_id)
             await forget_customer(turn.connection, workspace, customer_id)
 
         await self._in_turn(workspace, work)

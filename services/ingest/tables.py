@@ -80,6 +80,7 @@ class IngestContact(SQLModel, table=True):
     sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
     """How many facts of it were put on the contacts topic."""
     repeat_of: str | None = None
+    linked_to: str | None = None
     opened_at: int = _instant()
     language: str | None = None
     topics: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -137,6 +138,18 @@ class IngestFailure(SQLModel, table=True):
     contact_id: str = Field(primary_key=True)
     customer_id: str
     at: int = _instant()
+
+
+class IngestCallback(SQLModel, table=True):
+    """A linked contact that opens when its customer is to be called."""
+
+    __tablename__ = "ingest_callbacks"
+    __table_args__ = (Index("ingest_callbacks_due", "due_at"),)
+    workspace: str = Field(primary_key=True)
+    linked_id: str = Field(primary_key=True)
+    contact_id: str
+    customer_id: str
+    due_at: int = _instant()
 
 
 class IngestOutbox(SQLModel, table=True):

@@ -41,6 +41,8 @@ class Contact:
     state: State = "open"
     sequence: int = 0
     repeat_of: str | None = None
+    linked_to: str | None = None
+    """The contact that was referred here, or whose customer is called back."""
     language: str | None = None
     topics: tuple[str, ...] = ()
     sentiment: float = SENTIMENT_UNKNOWN
@@ -107,7 +109,8 @@ def author_of(contact: Contact, customer_id: str) -> MessageAuthor:
 
 
 def opening(contact: Contact, writer: Writer, *, message: dict[str, Any], routable: Iterable[str]) -> ContactOpened:
-    return ContactOpened(**_of(contact, writer, routable), repeat_of=contact.repeat_of, **message)
+    links = {"repeat_of": contact.repeat_of, "linked_to": contact.linked_to}
+    return ContactOpened(**_of(contact, writer, routable), **links, **message)
 
 
 def addition(
