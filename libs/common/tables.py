@@ -62,17 +62,13 @@ class PlatformCommand(SQLModel, table=True):
 
 
 class PlatformNote(SQLModel, table=True):
-    """What somebody wrote about a contact. Personal: it goes with its customer."""
+    """What somebody wrote about a contact. Personal: it goes with the contact's customer."""
 
     __tablename__ = "platform_notes"
-    __table_args__ = (
-        Index("platform_notes_contact", "workspace", "contact_id", "at", "note_id"),
-        Index("platform_notes_customer", "workspace", "customer_id"),
-    )
+    __table_args__ = (Index("platform_notes_contact", "workspace", "contact_id", "at", "note_id"),)
     workspace: str = Field(primary_key=True)
     note_id: str = Field(primary_key=True)
     contact_id: str
-    customer_id: str
     author: str
     text: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)

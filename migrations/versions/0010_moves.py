@@ -28,14 +28,12 @@ def upgrade() -> None:
         sa.Column("workspace", sa.String(), nullable=False),
         sa.Column("note_id", sa.String(), nullable=False),
         sa.Column("contact_id", sa.String(), nullable=False),
-        sa.Column("customer_id", sa.String(), nullable=False),
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("workspace", "note_id"),
     )
     op.create_index("platform_notes_contact", "platform_notes", ["workspace", "contact_id", "at", "note_id"])
-    op.create_index("platform_notes_customer", "platform_notes", ["workspace", "customer_id"])
 
 
 def downgrade() -> None:

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 from libs.common.clock import Clock
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.idempotency import forget_customer
-from libs.common.notes import forget_notes
 from libs.common.postgres import Database
 from services.ingest import records
 from services.ingest.contacts import ERASED, withdraw
@@ -47,7 +46,6 @@ MERGE: Final = (
     "UPDATE ingest_messages SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_failures SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE ingest_callbacks SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
-    "UPDATE platform_notes SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     "UPDATE platform_idempotency SET customer_id = $2 WHERE workspace = $1 AND customer_id = $3",
     """UPDATE ingest_customers AS kept SET last_agent = coalesce(kept.last_agent, gone.last_agent)
        FROM ingest_customers AS gone WHERE kept.workspace = $1 AND kept.customer_id = $2
@@ -64,6 +62,8 @@ ERASE: Final = (
        (SELECT contact_id FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2))""",
     """DELETE FROM ingest_conversations WHERE (workspace, account, conversation) IN
        (SELECT workspace, account, conversation FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2)""",
+    """DELETE FROM platform_notes WHERE workspace = $1 AND contact_id IN
+       (SELECT contact_id FROM ingest_contacts WHERE workspace = $1 AND customer_id = $2)""",
     """UPDATE ingest_contacts SET conversation = NULL, attributes = '{}'
        WHERE workspace = $1 AND customer_id = $2""",
     "DELETE FROM ingest_identities WHERE workspace = $1 AND customer_id = $2",
@@ -150,7 +150,6 @@ class People:
                     await withdraw(turn, contact, ERASED, turn.now)
             for statement in ERASE:
                 await turn.connection.execute(statement, workspace, customer_id)
-            await forget_notes(turn.connection, workspace, customer_id)
             await forget_customer(turn.connection, workspace, customer_id)
 
         await self._in_turn(workspace, work)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from libs.common.clock import Clock
 from libs.common.log import Log
+from libs.common.notes import Notes
 from libs.common.postgres import Database
 from libs.common.projection import Projection
 from services.router.api_parts import Shell
@@ -33,7 +34,8 @@ async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[
     streams = Streams()
     projection = Projection(port, database, RouterMirror(streams))
     stats = Stats(database, clock)
-    shell = Shell(reads=Reads(database), names=Names(database), stats=stats, streams=streams, clock=clock)
+    reads, names, notes = Reads(database), Names(database), Notes(database)
+    shell = Shell(reads=reads, names=names, notes=notes, stats=stats, streams=streams, clock=clock)
     async with asyncio.TaskGroup() as tasks:
         background = [
             tasks.create_task(projection.run(), name="router-projection"),

@@ -15,6 +15,7 @@ from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
 from services.router.core import limits
 from services.router.core.state import DEFAULT_WEIGHTS
+from services.router.core.work import GOES_ON
 
 SKILLS_MAX: Final = 100
 NEEDS_MAX: Final = 20
@@ -151,8 +152,14 @@ class PriorityBody(StrictModel):
     reason: Tag = "manual"
 
 
+def not_reserved(resolution: str) -> str:
+    if resolution in GOES_ON:
+        raise ValueError("is said of contacts that go on elsewhere")
+    return resolution
+
+
 class CloseBody(StrictModel):
-    resolution: Tag = "solved"
+    resolution: Annotated[Tag, AfterValidator(not_reserved)] = "solved"
 
 
 class AbandonBody(StrictModel):

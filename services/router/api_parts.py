@@ -14,6 +14,7 @@ from libs.common.commands import Commands, new_command_id
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound
 from libs.common.events import pool_key
 from libs.common.events.commands import Command, ContactCommand
+from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
 from services.router.names import Names
@@ -32,6 +33,7 @@ class Shell:
     names: Names
     stats: Stats
     streams: Streams
+    notes: Notes
     clock: Clock
 
 
@@ -42,12 +44,17 @@ class Ask:
         self._commands = commands
         self._clock = clock
 
-    async def __call__(self, kind: type[Command], by: Caller, pool: str, **fields: Any) -> dict[str, Any]:
-        """The state that the outcome tells. Raises the Problem that the command was refused with."""
+    async def __call__(
+        self, kind: type[Command], by: Caller, pool: str, *, command_id: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """The state that the outcome tells. Raises the Problem that the command was refused with.
+
+        The id is given by who asks several things at once: ids are drawn in the order of what was sent.
+        """
         command = kind(
             key=pool_key(by.workspace, pool),
             at=self._clock.now(),
-            command_id=new_command_id(),
+            command_id=command_id or new_command_id(),
             actor=by.actor,
             **fields,
         )

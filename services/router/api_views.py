@@ -88,6 +88,8 @@ class ContactView(BaseModel):
     score: float | None = None
     strikes: int | None = None
     repeat_of: str | None = None
+    linked_to: str | None = None
+    """The contact that was referred here, or whose customer is called back."""
     unroutable: bool = False
     unroutable_reason: str | None = None
     reach: int | None = None
@@ -115,6 +117,8 @@ class QueueView(BaseModel):
     offers_max: int
     wrap_up_seconds: int
     last_agent_seconds: int
+    draining_to: str | None = None
+    """Where everything that waits here is being moved."""
     version: int
 
 
@@ -178,6 +182,7 @@ def contact_view(row: Row, now: int, position: int | None = None) -> ContactView
         opened_at=moment(contact.opened_at),
         strikes=contact.strikes,
         repeat_of=contact.repeat_of,
+        linked_to=contact.linked_to,
         reach=contact.reach,
         language=contact.language,
         topics=list(contact.topics),
@@ -200,6 +205,7 @@ def received_view(contact: ReceivedContact) -> ContactView:
         customer_id=contact.customer_id,
         opened_at=moment(contact.opened_at),
         repeat_of=contact.repeat_of,
+        linked_to=contact.linked_to,
         reach=audience(contact.visibility, contact.reach),
         language=contact.language,
         topics=list(contact.topics),
@@ -257,6 +263,7 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         offers_max=queue.offers_max,
         wrap_up_seconds=queue.wrap_up_seconds,
         last_agent_seconds=queue.last_agent_seconds,
+        draining_to=queue.drain_to,
         version=queue.version,
     )
 

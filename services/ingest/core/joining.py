@@ -109,7 +109,7 @@ def author_of(contact: Contact, customer_id: str) -> MessageAuthor:
 
 
 def opening(contact: Contact, writer: Writer, *, message: dict[str, Any], routable: Iterable[str]) -> ContactOpened:
-    links = {"repeat_of": contact.repeat_of, "linked_to": contact.linked_to}
+    links: dict[str, Any] = {"repeat_of": contact.repeat_of, "linked_to": contact.linked_to}
     return ContactOpened(**_of(contact, writer, routable), **links, **message)
 
 

@@ -51,7 +51,8 @@ async def test_what_is_referred_opens_in_the_other_pool_with_its_age(brand: Hous
     (fact,) = await linked_facts(brand)
     event = fact.event
     assert isinstance(event, ContactOpened)
-    assert (event.key, event.contact_id, event.linked_to) == (SALES, f"{contact.contact_id}.linked.3", contact.contact_id)
+    linked_id = f"{contact.contact_id}.linked.3"
+    assert (event.key, event.contact_id, event.linked_to) == (SALES, linked_id, contact.contact_id)
     assert (event.occurred_at, event.queue, event.customer_id) == (NOW - MINUTE, "leads", contact.customer_id)
     assert (event.message_id, event.attributes, event.channel) == (contact.message_id, {"order": "A-17"}, "x")
     assert (fact.sequence, fact.cause) == (1, f"{contact.contact_id}.routing.3")
