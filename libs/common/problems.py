@@ -35,6 +35,8 @@ _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _UNKNOWN: Final = "extra_forbidden"
 _KEY: Final = "[key]"
 """pydantic's last step where the name itself is wrong."""
+_TAGS: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})
+"""What is wrong with the field that tells of which kind a body is."""
 _OWN_WORDS: Final = frozenset({"union_tag_invalid"})
 """Kinds of pydantic's errors whose message repeats the input."""
 
@@ -90,7 +92,7 @@ def of_validation(failure: RequestValidationError) -> Problem:
     """What a model refused, as JSON pointers and rules: an error a place, whose rules may be several."""
     rules: dict[str, list[str]] = {}
     for error in failure.errors()[:ERRORS_SHOWN_MAX]:
-        rules.setdefault(pointer(error["loc"], failure.body, error["type"]), []).append(rule(error))
+        rules.setdefault(place_of(error, failure.body), []).append(rule(error))
     return Invalid(
         "the request doesn't have the right form",
         errors=[FieldError(place, "; ".join(broken)) for place, broken in rules.items()],
@@ -102,6 +104,13 @@ def rule(error: Any) -> str:
     if error["type"] in _OWN_WORDS:
         return "is none of the known kinds"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def place_of(error: Any, body: Any) -> str:
+    """The field that is wrong; of a union whose kind is told by a field, that one."""
+    if error["type"] in _TAGS:
+        return pointer((*error["loc"], error["ctx"]["discriminator"].strip("'")), body, "missing")
+    return pointer(error["loc"], body, error["type"])
 
 
 def pointer(location: Sequence[int | str], body: Any, kind: str) -> str:
