@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -58,20 +59,20 @@ async def explanation_of(reads: Reads, workspace: str, row: Row, now: int) -> Ex
     """Of an open contact as it stands; of one that has ended as it stood then, among the agents of now."""
     contact = row.entity(Contact)
     ahead = await reads.ahead(workspace, contact, now) if row.state == "waiting" else 0
-    floor = await floor_of(reads, workspace, row)
+    floor = await floor_of(reads, workspace, row.pool, row.partition, [] if row.ended_at is not None else [row])
     explained = core.explain(floor, floor.contacts.get(contact.id, contact), row.ended_at or now, ahead)
     return shown(explained, state=row.state or contact.state, ended=row.ended_at is not None)
 
 
-async def floor_of(reads: Reads, workspace: str, row: Row) -> Floor:
-    """The contact's pool with its agents and what they hold; others who wait aren't needed."""
-    partition = Partition(row.partition)
-    for kind, one in await reads.floor_entities(workspace, row.pool, row.partition):
+async def floor_of(reads: Reads, workspace: str, pool: str, number: int, contacts: Iterable[Row]) -> Floor:
+    """The pool with its agents, what they hold, and these contacts; others who wait aren't needed."""
+    partition = Partition(number)
+    for kind, one in await reads.floor_entities(workspace, pool, number):
         partition.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
-    if row.ended_at is None:
-        partition.load(f"contact|{workspace}/{row.pool}|{row.id}", row.entity(Contact))
+    for row in contacts:
+        partition.load(f"contact|{workspace}/{pool}|{row.id}", row.entity(Contact))
     partition.loaded()
-    return partition.floor(pool_key(workspace, row.pool))
+    return partition.floor(pool_key(workspace, pool))
 
 
 def shown(explained: core.Explanation, *, state: str, ended: bool) -> Explanation:

@@ -26,6 +26,7 @@ LATE: Final = 'promise_at <= $2 ORDER BY round(($2 - promise_at)::numeric, 40) /
 EARLY: Final = 'promise_at > $2 ORDER BY promise_at, id COLLATE "C"'
 """The core's order in two parts: who is late comes before who is not. Forty digits tell any two shares of lateness
 apart, and equal ones stay equal."""
+WAITING: Final = "workspace = $1 AND kind = 'contact' AND state = 'waiting'"
 USED_UNITS: Final = """
     SELECT coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
     WHERE workspace = $1 AND kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
@@ -129,6 +130,12 @@ class Reads:
             limit,
             *filters.values(),
         )
+
+    async def waiting(self, workspace: str, filters: Mapping[str, str]) -> int:
+        """How many contacts wait for which every filter's column has its value."""
+        wanted = "".join(f" AND {column} = ${number}" for number, column in enumerate(filters, 2))
+        counted = f"SELECT count(*) FROM router_entities WHERE {WAITING}{wanted}"  # noqa: S608
+        return int(await self._database.pool.fetchval(counted, workspace, *filters.values()))
 
     async def held_by(self, workspace: str, agent: str) -> list[Row]:
         """The open contacts that an agent has, the parked ones too, and those on offer to the agent."""
