@@ -14,6 +14,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from libs.common.events import Event
 from libs.common.events.routing import (
     ContactAssigned,
+    ContactCallbackRequested,
+    ContactReferred,
+    ContactTransferred,
     OfferAccepted,
     OfferDeclined,
     OfferExpired,
@@ -35,6 +38,7 @@ AGENT_CAPACITY_USED_RATIO = Gauge(
 )
 OFFERS_TOTAL = Counter("omniroute_offers_total", "Offers that ended, by how", ["outcome"])
 ASSIGNMENTS_TOTAL = Counter("omniroute_assignments_total", "Contacts that got their agent", ["channel"])
+MOVES_TOTAL = Counter("omniroute_moves_total", "Contacts that moved otherwise than by an offer, by how", ["kind"])
 CONTACT_WAIT_SECONDS = Histogram(
     "omniroute_contact_wait_seconds",
     "From the customer's oldest unanswered message to the assignment",
@@ -50,8 +54,16 @@ OUTCOMES: Final[dict[type[Event], str]] = {
 }
 
 
+MOVES: Final[dict[type[Event], str]] = {
+    ContactTransferred: "transferred",
+    ContactReferred: "referred",
+    ContactCallbackRequested: "called_back",
+}
+
 for _outcome in OUTCOMES.values():
     OFFERS_TOTAL.labels(_outcome)
+for _kind in (*MOVES.values(), "drained", "forced"):
+    MOVES_TOTAL.labels(_kind)
 
 
 def count(events: Iterable[Event]) -> None:
@@ -59,5 +71,10 @@ def count(events: Iterable[Event]) -> None:
         if isinstance(event, ContactAssigned):
             ASSIGNMENTS_TOTAL.labels(event.channel).inc()
             CONTACT_WAIT_SECONDS.labels(event.channel).observe(event.waited_seconds)
+            if event.forced:
+                MOVES_TOTAL.labels("forced").inc()
+        elif (kind := MOVES.get(type(event))) is not None:
+            drained = isinstance(event, ContactTransferred) and event.reason == "drained"
+            MOVES_TOTAL.labels("drained" if drained else kind).inc()
         elif (outcome := OUTCOMES.get(type(event))) is not None:
             OFFERS_TOTAL.labels(outcome).inc()

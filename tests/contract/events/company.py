@@ -112,6 +112,7 @@ def happenings() -> Iterator[Step]:
     yield from gone_before_an_answer()
     yield from answered_elsewhere_in_time()
     yield from leases_and_offers_end()
+    yield from moved()
 
 
 def answered_and_back() -> Iterator[Step]:
@@ -169,3 +170,15 @@ def leases_and_offers_end() -> Iterator[Step]:
     yield post(6)
     yield presence("ann", "away", "break")
     yield presence("cat", "offline", "end_of_shift")
+
+
+def moved() -> Iterator[Step]:
+    """Given to a colleague, referred to another department, called back."""
+    yield presence("ann", "available", "back")
+    yield post(7)
+    yield command(commands.AssignContact, contact_id=con(7), to_agent="ann", forced=True)
+    yield command(commands.TransferContact, contact_id=con(7), agent_id="ann", to_queue="everyone")
+    yield command(
+        commands.ReferContact, contact_id=con(7), to_pool="sales", to_queue="leads", closes=False
+    )
+    yield command(commands.CallBack, contact_id=con(7), callback_at=1_796_000_000 * SECOND)
