@@ -34,7 +34,7 @@ class Quiet:
         """Let everything happen that is due by `instant`, each at its own time."""
         async with self._moving:
             await self.settled()
-            while (due := self._next_due()) is not None and due <= instant:
+            while (due := await self._next_due()) is not None and due <= instant:
                 self._clock.move_to(due)
                 await self.settled()
             self._clock.move_to(instant)
@@ -52,9 +52,12 @@ class Quiet:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
         await self._projected()
 
-    def _next_due(self) -> int | None:
+    async def _next_due(self) -> int | None:
         workers = [worker for machine in self._rooms.machines for worker in machine.workers.values()]
-        return min((due for worker in workers if (due := worker.next_due) is not None), default=None)
+        dues = [worker.next_due for worker in workers]
+        if self._rooms.ingest is not None:
+            dues.append(await self._rooms.ingest.callbacks.next_due())
+        return min((due for due in dues if due is not None), default=None)
 
     async def _ends(self) -> dict[Place, int]:
         log = self._rooms.foundation.log

@@ -21,6 +21,7 @@ DUE: Final = """
     SELECT workspace, linked_id, contact_id, due_at FROM ingest_callbacks WHERE due_at <= $1
     ORDER BY due_at, linked_id LIMIT $2
 """
+NEXT: Final = "SELECT min(due_at) FROM ingest_callbacks"
 
 
 class Callbacks:
@@ -31,7 +32,13 @@ class Callbacks:
         self._leadership = leadership
 
     async def none_due(self) -> bool:
-        return not await self._database.pool.fetch(DUE, self._clock.now(), 1)
+        due = await self.next_due()
+        return due is None or due > self._clock.now()
+
+    async def next_due(self) -> int | None:
+        """When the next call is to be opened."""
+        due: int | None = await self._database.pool.fetchval(NEXT)
+        return due
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -168,6 +168,14 @@ def test_the_age(rule: str, channel: str, before: list[Any], since: int) -> None
     assert pool.contact().waiting_since == START + since * SECOND, rule
 
 
+def test_what_was_answered_is_new_work_to_the_agent_who_gets_it() -> None:
+    pool = floor_of(ACCEPT, response())
+    pool.advance(60)
+    pool.receive(transfer("ann", to_agent="bob"))
+    contact = pool.contact()
+    assert (contact.agent_id, contact.answered, contact.waiting_since) == ("bob", False, START + 60 * SECOND)
+
+
 def test_somebody_else_is_asked_before_who_gave_it_away() -> None:
     pool = PoolDriver(queue("other", match=NOBODYS), agent("ann"), agent("bob"))
     pool.receive(opened(), ACCEPT, transfer("ann", to_queue="other"))
@@ -188,6 +196,7 @@ def test_a_requirement_replaces_all_that_it_needed() -> None:
     pool.receive(opened("con_1", "lang:it"), transfer(requirement=need("tax:3")))
     contact = pool.contact()
     assert (contact.rules.queue, contact.offer_agent, contact.own, contact.rules.relax) == ("everyone", "bob", None, ())
+    assert need("tax:3") in [seen.requirement for seen in pool.floor.pool.seen], "whoever can do this is versatile"
 
 
 def test_a_dead_end_that_is_transferred_is_none() -> None:
