@@ -45,6 +45,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     version: ClassVar[int] = 1
     subject_field: ClassVar[str] = "contact_id"
     """The field whose value `sequence` counts for: the contact's id, the agent's, the queue's …"""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that came later: left out at their default, so that old logs replay to the same bytes."""
 
     key: str
     at: Instant

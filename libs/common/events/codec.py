@@ -25,6 +25,17 @@ EVENTS: Final[dict[str, type[Event]]] = {
 UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 """(type, version) → what turns the fields of that version into those of the next."""
 
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+LATER: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
+    name: tuple((field.name, _default_of(field)) for field in msgspec.structs.fields(kind) if field.name in kind.later)
+    for name, kind in EVENTS.items()
+}
+"""Type → (field, default) of what is left out while it says nothing."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SPEC_VERSION: Final = "1.0"
 _JSON = msgspec.json.Encoder()
@@ -94,8 +105,11 @@ def encode_value(event: Event, *, sequence: int, cause: str) -> bytes:
     """The record's value: the event's own fields, `sequence`, `cause`, `at` and `schema`."""
     fields: dict[str, Any] = msgspec.structs.asdict(event)
     del fields["key"]
+    for name, default in LATER[event.type]:
+        if fields[name] == default:
+            del fields[name]
     for name in INSTANTS[event.type]:
-        if fields[name] is not None:
+        if fields.get(name) is not None:
             fields[name] = rfc3339(fields[name])
     return _JSON.encode({**fields, "sequence": sequence, "cause": cause, "schema": event.version})
 

@@ -40,6 +40,7 @@ class ContactOpened(Message, frozen=True, kw_only=True):
     """A first message: a new piece of work."""
 
     type: ClassVar[str] = "contact.opened"
+    later: ClassVar[tuple[str, ...]] = ("linked_to",)
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""

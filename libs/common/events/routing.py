@@ -34,6 +34,7 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
 
     type: ClassVar[str] = "contact.queued"
+    later: ClassVar[tuple[str, ...]] = ("linked_to",)
     reason: Literal["opened", "reopened", "resumed", "released", "transferred"]
     queue: str
     account: str

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from libs.common.events import SECOND
+from libs.common.events.codec import encode_value
 from libs.common.events.commands import (
     AssignContact,
     CallBack,
@@ -349,6 +350,13 @@ def test_a_linked_contact_waits_with_the_age_that_it_brings() -> None:
     assert (queued.waiting_since, queued.linked_to, pool.contact("con_9.linked.3").linked_to) == (
         START, "con_9", "con_9",
     )  # fmt: skip
+
+
+def test_what_is_linked_to_nothing_is_written_as_ever() -> None:
+    pool = floor_of()
+    plain, linked = pool.events("contact.queued")[0], pool.receive(opened("con_9.linked.3", linked_to="con_9"))[0]
+    assert b"linked_to" not in encode_value(plain, sequence=1, cause="")
+    assert b'"linked_to":"con_9"' in encode_value(linked, sequence=1, cause="")
 
 
 def test_a_restore_while_an_agent_is_waited_for_changes_nothing() -> None:
