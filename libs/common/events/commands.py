@@ -13,6 +13,7 @@ from libs.common.events.values import (
     Capacity,
     EscalationStep,
     Match,
+    Medium,
     Metric,
     PresenceStatus,
     RelaxStep,
@@ -66,6 +67,9 @@ class PutQueue(Command, frozen=True, kw_only=True):
     """None: whoever takes a public contact needs the skill `public`."""
     relax: tuple[RelaxStep, ...] = ()
     offer_seconds: int = 20
+    offer_seconds_by_medium: dict[Medium, int] = {}
+    parallel_offers: int = 1
+    auto_accept: tuple[Medium, ...] = ()
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
@@ -82,6 +86,8 @@ class PutAgent(Command, frozen=True, kw_only=True):
     skills: dict[str, int]
     capacity: Capacity = Capacity()
     preferred_queues: tuple[str, ...] = ()
+    missed_offers_max: int = 0
+    """0: never. An old log's agents have no such rule; who is put by REST has one."""
 
 
 class DeleteAgent(Command, frozen=True, kw_only=True):
@@ -95,6 +101,10 @@ class SetPresence(Command, frozen=True, kw_only=True):
     status: PresenceStatus
     reason: str | None = None
     lease_seconds: int = 60
+    when_free: bool = False
+    """`away` and `offline` only: busy until the last contact leaves, with no new work."""
+    until: Instant | None = None
+    """The end of the shift."""
 
 
 class RenewLeases(Command, frozen=True, kw_only=True):
@@ -109,6 +119,13 @@ class CompleteWrapUp(Command, frozen=True, kw_only=True):
     agent_id: str
     contact_id: str | None = None
     """None: everything the agent is wrapping up."""
+
+
+class ExtendWrapUp(Command, frozen=True, kw_only=True):
+    type: ClassVar[str] = "agent.extend_wrap_up"
+    agent_id: str
+    contact_id: str
+    seconds: int
 
 
 class OfferCommand(Command, frozen=True, kw_only=True):
@@ -268,6 +285,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     SetPresence,
     RenewLeases,
     CompleteWrapUp,
+    ExtendWrapUp,
     AcceptOffer,
     DeclineOffer,
     CloseContact,

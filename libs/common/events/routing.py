@@ -34,7 +34,7 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
 
     type: ClassVar[str] = "contact.queued"
-    later: ClassVar[tuple[str, ...]] = ("linked_to",)
+    later: ClassVar[tuple[str, ...]] = ("linked_to", "parallel_offers", "auto_accept")
     reason: Literal["opened", "reopened", "resumed", "released", "transferred"]
     queue: str
     account: str
@@ -64,6 +64,11 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     own_requirement: Requirement | None = None
     relax: tuple[RelaxStep, ...] = ()
     offer_seconds: int = 20
+    """For its medium."""
+    parallel_offers: int = 1
+    """So many agents are asked at once; the first to accept gets it."""
+    auto_accept: bool = False
+    """Who is offered it has it at once."""
     offers_max: int = 5
     wrap_up_seconds: int = 0
     raised: int = 0
@@ -112,6 +117,9 @@ class OfferDecision(ContactDecision, frozen=True, kw_only=True):
 
 class OfferAccepted(OfferDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "offer.accepted"
+    later: ClassVar[tuple[str, ...]] = ("automatic",)
+    automatic: bool = False
+    """By the queue's `auto_accept`: nobody said so."""
 
 
 class OfferDeclined(OfferDecision, frozen=True, kw_only=True):
@@ -243,6 +251,14 @@ class ContactWrapUpStarted(ContactDecision, frozen=True, kw_only=True):
     resolution: str
 
 
+class ContactWrapUpExtended(ContactDecision, frozen=True, kw_only=True):
+    type: ClassVar[str] = "contact.wrap_up_extended"
+    agent_id: str
+    until: Instant
+    extended_seconds: int
+    """By how much it was extended in all."""
+
+
 class ContactWrapUpEnded(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.wrap_up_ended"
     agent_id: str
@@ -268,24 +284,33 @@ class AgentDecision(Event, frozen=True, kw_only=True):
 
 class AgentPresenceChanged(AgentDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent.presence_changed"
+    later: ClassVar[tuple[str, ...]] = ("next_status", "until")
     status: PresenceStatus
     reason: str | None = None
     lease_until: Instant | None = None
     release_at: Instant | None = None
     """When an absent agent's unanswered contacts go back to their queues."""
+    next_status: PresenceStatus | None = None
+    """What a busy agent becomes, for `reason`, when the last contact leaves."""
+    until: Instant | None = None
+    """The end of the shift: no new work from then on, and offline when free."""
 
 
 class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent.updated"
+    later: ClassVar[tuple[str, ...]] = ("missed_offers_max",)
     config_version: int
     deleted: bool = False
     skills: dict[str, int] = {}
     capacity: Capacity = Capacity()
     preferred_queues: tuple[str, ...] = ()
+    missed_offers_max: int = 0
+    """After so many offers missed in a row the agent goes away; 0 for never."""
 
 
 class QueueUpdated(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "queue.updated"
+    later: ClassVar[tuple[str, ...]] = ("parallel_offers", "offer_seconds_by_medium", "auto_accept")
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "queue_id"
     queue_id: str
@@ -296,6 +321,9 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
     requirement: Requirement | None = None
     relax: tuple[RelaxStep, ...] = ()
     offer_seconds: int = 20
+    offer_seconds_by_medium: dict[Medium, int] = {}
+    parallel_offers: int = 1
+    auto_accept: tuple[Medium, ...] = ()
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
@@ -336,6 +364,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     ContactResumed,
     ContactUnroutable,
     ContactWrapUpStarted,
+    ContactWrapUpExtended,
     ContactWrapUpEnded,
     ContactClosed,
     ContactAbandoned,

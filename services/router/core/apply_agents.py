@@ -21,10 +21,10 @@ def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
     agent.sequence += 1
     agent.version, agent.deleted = event.config_version, event.deleted
     agent.skills, agent.capacity = event.skills, event.capacity
-    agent.preferred_queues = event.preferred_queues
+    agent.preferred_queues, agent.missed_offers_max = event.preferred_queues, event.missed_offers_max
     if event.deleted:
         agent.status, agent.reason = "offline", None
-        agent.lease_until = agent.release_at = None
+        agent.lease_until = agent.release_at = agent.next_status = agent.until = None
         agent.to_fill = False
     floor.configure(desk)
     if desk.peers is None:
@@ -49,7 +49,9 @@ def on_presence_changed(
     desk.stand_up()
     agent.status, agent.reason = event.status, event.reason
     agent.lease_until, agent.release_at = event.lease_until, event.release_at
+    agent.next_status, agent.until = event.next_status, event.until
     agent.shift += 1 if came else 0
+    agent.missed = 0 if came else agent.missed
     desk.sit_down()
     partition.timers.of_agent(floor, agent)
     if came:

@@ -18,16 +18,29 @@ from libs.common.events.routing import (
     ContactResumed,
     ContactTransferred,
     ContactUnroutable,
+    ContactWrapUpExtended,
     ContactWrapUpStarted,
+    OfferAccepted,
+    OfferDecision,
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
 )
 from services.router.core.facts import ContactNoted
-from services.router.core.floor import NOBODY_ANSWERS, Floor, holder_of
+from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
-from services.router.core.state import TERMS, Closed, Contact, Rules, base_and_generation
+from services.router.core.state import (
+    TERMS,
+    Closed,
+    Contact,
+    Offer,
+    Rules,
+    base_and_generation,
+    is_sought_for,
+    offer_number,
+    set_offers,
+)
 from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 GIVEN_AWAY: Final = ("released", "transferred")
@@ -57,8 +70,9 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
 
 def contact_of(event: ContactQueued) -> Contact:
     rules = Rules(
-        event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds
-    )
+        event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
+        event.parallel_offers, event.auto_accept,
+    )  # fmt: skip
     return Contact(
         id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
         visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
@@ -109,8 +123,8 @@ def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: Con
 
 
 def re_enter(floor: Floor, contact: Contact) -> None:
-    """Its place has changed: waiting contacts are put where they belong now."""
-    if contact.state == "waiting":
+    """Its place has changed: contacts that agents are sought for are put where they belong now."""
+    if is_sought_for(contact):
         floor.leave(contact)
         floor.enter(contact)
 
@@ -119,23 +133,22 @@ def end_hold(floor: Floor, contact: Contact) -> None:
     """The last agent goes first no longer."""
     if contact.last_agent_until is None:
         return
-    waits = contact.state == "waiting"
-    if waits:
+    if is_sought_for(contact):
         floor.leave(contact)
     contact.last_agent_until = None
-    if waits:
+    if is_sought_for(contact):
         floor.enter(contact)
         floor.seek(contact)
 
 
 def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
-    waits = contact.state == "waiting"
-    if waits:
+    sought = is_sought_for(contact)
+    if sought:
         floor.leave(contact)
     contact.relaxed = event.step
-    if waits:
+    if sought:
         floor.enter(contact)
-    if waits and contact.unroutable != NOBODY_ANSWERS:
+    if sought and contact.unroutable != NOBODY_ANSWERS:
         floor.seek(contact)
 
 
@@ -179,9 +192,11 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     contact.state = "offered"
     contact.to_place = False
     contact.offers_made += 1
-    contact.offer_agent, contact.offer_expires_at = event.agent_id, event.expires_at
+    offer = Offer(contact.offers_made, event.agent_id, event.expires_at, event.units)
+    set_offers(contact, (*contact.offers, offer))
     contact.units = event.units
-    contact.last_agent_until = None
+    if contact.rules.parallel_offers == 1:
+        contact.last_agent_until = None  # Where several are asked at once the others come when the hold ends.
     contact.asked = () if event.asked_again else contact.asked
     desk = floor.desks[event.agent_id]
     desk.agent.ageing_credit, desk.agent.express_credit = event.ageing_credit, event.express_credit
@@ -190,22 +205,39 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     desk.take(contact)
     desk.sit_down()
     partition.touch_agent(floor, desk)
+    if is_sought_for(contact):
+        floor.enter(contact)
+        floor.seek(contact)
+
+
+def on_accepted(partition: Partition, floor: Floor, contact: Contact, event: OfferAccepted) -> None:
+    """Nobody else is sought; the offers beside it are withdrawn next."""
+    if is_sought_for(contact):
+        floor.leave(contact)
+    contact.to_place = False
+    contact.accepted = offer_number(event.offer_id)
+    if not event.automatic:
+        has_answered(partition, floor, event.agent_id)
 
 
 def on_declined(partition: Partition, floor: Floor, contact: Contact, event: OfferDeclined) -> None:
-    declined = (*contact.declined, (contact.offers_made, event.agent_id))
+    declined = (*contact.declined, (offer_number(event.offer_id), event.agent_id))
     contact.declined = declined[-DECLINES_KEPT:]
-    bounce(partition, floor, contact, event.agent_id)
+    has_answered(partition, floor, event.agent_id)
+    offer_ended(partition, floor, contact, event, in_vain=True)
 
 
 def on_expired(partition: Partition, floor: Floor, contact: Contact, event: OfferExpired) -> None:
-    bounce(partition, floor, contact, event.agent_id)
+    floor.desks[event.agent_id].agent.missed += 1
+    offer_ended(partition, floor, contact, event, in_vain=True)
 
 
-def bounce(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
-    contact.bounces += 1
-    remember_asked(floor, contact, agent_id)
-    wait_again(partition, floor, contact)
+def has_answered(partition: Partition, floor: Floor, agent_id: str) -> None:
+    """Offers are missed in a row no longer."""
+    desk = floor.desks[agent_id]
+    if desk.agent.missed:
+        desk.agent.missed = 0
+        partition.touch_agent(floor, desk)
 
 
 def remember_asked(floor: Floor, contact: Contact, agent_id: str) -> None:
@@ -218,27 +250,42 @@ def on_offer_withdrawn(partition: Partition, floor: Floor, contact: Contact, eve
     """The agent is not to blame, except when somebody else shall have it."""
     if event.reason in TO_SOMEBODY_ELSE:
         remember_asked(floor, contact, event.agent_id)
-    wait_again(partition, floor, contact)
+    offer_ended(partition, floor, contact, event, in_vain=False)
 
 
-def wait_again(partition: Partition, floor: Floor, contact: Contact) -> None:
-    free(partition, floor, contact)
-    contact.state = "waiting"
-    contact.offer_agent = contact.offer_expires_at = None
-    floor.enter(contact)
-    floor.seek(contact)
+def offer_ended(
+    partition: Partition, floor: Floor, contact: Contact, event: OfferDecision, *, in_vain: bool
+) -> None:
+    """The agent has room again; after the last live offer the contact waits."""
+    if is_sought_for(contact):
+        floor.leave(contact)
+    leave_desk(partition, floor, contact, event.agent_id)
+    ended = offer_number(event.offer_id)
+    set_offers(contact, tuple(offer for offer in contact.offers if offer.number != ended))
+    if in_vain:
+        contact.bounces += 1
+        remember_asked(floor, contact, event.agent_id)
+    if not contact.offers:
+        contact.state = "waiting"
+        contact.last_agent_until = None
+    if is_sought_for(contact):
+        floor.enter(contact)
+        floor.seek(contact)
 
 
 def free(partition: Partition, floor: Floor, contact: Contact) -> None:
-    """The agent who held it has room again."""
-    holder = holder_of(contact)
-    if holder is None:
-        return
-    desk = floor.desks[holder]
+    """Who held it has room again."""
+    for agent_id in holders_of(contact):
+        leave_desk(partition, floor, contact, agent_id)
+
+
+def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
+    desk = floor.desks[agent_id]
     desk.stand_up()
     desk.drop(contact)
     desk.sit_down()
     floor.feed(desk)
+    floor.let_go(desk)
     partition.touch_agent(floor, desk)
 
 
@@ -252,13 +299,12 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.to_place = False
     contact.last_agent_until = None
     contact.agent_id = event.agent_id
-    contact.offer_agent = contact.offer_expires_at = None
+    set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
     contact.answered = contact.medium == "voice"
     desk = floor.desks[event.agent_id]
     desk.stand_up()
-    if contact.id not in desk.held:
-        contact.units = event.units
+    contact.units = event.units
     desk.take(contact)
     desk.agent.last_assigned_at = event.at
     desk.sit_down()
@@ -307,6 +353,10 @@ def on_resumed(contact: Contact, event: ContactResumed) -> None:
 def on_wrap_up_started(contact: Contact, event: ContactWrapUpStarted) -> None:
     contact.state = "wrap_up"
     contact.wrap_up_until, contact.resolution = event.until, event.resolution
+
+
+def on_wrap_up_extended(contact: Contact, event: ContactWrapUpExtended) -> None:
+    contact.wrap_up_until, contact.wrap_up_extended = event.until, event.extended_seconds
 
 
 def on_ended(

@@ -83,7 +83,7 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
     queue = queue_for(floor, message)
     kept = promise_of(floor, _traits(message, queue.id))
     return Contact(
-        id=contact_id, rules=rules_of(queue, message.visibility), account=message.account,
+        id=contact_id, rules=rules_of(queue, message.visibility, message.medium), account=message.account,
         channel=message.channel, medium=message.medium, visibility=message.visibility,
         customer_id=message.customer_id, opened_at=since, waiting_since=since, target=kept.target,
         target_version=kept.version, target_seconds=kept.seconds, tier=message.tier, strikes=previous.strikes,
@@ -111,16 +111,18 @@ def _traits(message: Message, queue: str) -> MessageTraits:
     )  # fmt: skip
 
 
-def rules_of(queue: Queue, visibility: Visibility) -> Rules:
+def rules_of(queue: Queue, visibility: Visibility, medium: Medium) -> Rules:
     """A queue without a requirement asks `public` of whoever takes a public contact."""
     unset = PUBLIC if visibility == "public" else Requirement()
     return Rules(
         queue=queue.id,
         requirement=unset if queue.requirement is None else queue.requirement,
         relax=queue.relax,
-        offer_seconds=queue.offer_seconds,
+        offer_seconds=queue.offer_seconds_by_medium.get(medium, queue.offer_seconds),
         offers_max=queue.offers_max,
         wrap_up_seconds=queue.wrap_up_seconds,
+        parallel_offers=queue.parallel_offers,
+        auto_accept=medium in queue.auto_accept,
     )
 
 

@@ -13,12 +13,11 @@ from typing import NamedTuple
 from services.router.core.desks import Desk, Kind, Peers, can_ever_hold
 from services.router.core.floor import Floor
 from services.router.core.limits import CALL_READY_HALF_POINTS, REGRET_HALF_POINTS_MIN, RUNNERS_UP_MAX
-from services.router.core.queues import Bucket, Need
+from services.router.core.queues import Asked, Bucket, Need
 from services.router.core.requirements import lacks
 from services.router.core.state import Contact
 
 NOBODY: frozenset[str] = frozenset()
-Asked = tuple[tuple[str, int], ...]
 
 
 class Choice(NamedTuple):
@@ -35,15 +34,19 @@ class Candidate(NamedTuple):
 
 
 def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
-    """The agent to offer it to now; None when nobody has room, or while it is held for the last agent."""
+    """The agent to offer it to now; None when nobody has room, or while it is held for the last agent.
+
+    Decliners are asked again when everybody able was, and nobody is being asked any more.
+    """
     if contact.last_agent_until is not None:
         desk = last_agent(floor, contact)
         return Choice(desk) if desk is not None else None
     need = floor.need_of(contact)
     kind = (contact.channel, contact.medium)
     asked = still_asked(floor, contact.asked)
-    able = candidates(need, kind, asked)
-    again = bool(asked) and not able and everyone_was_asked(floor, need, kind, asked)
+    asking = frozenset(offer.agent_id for offer in contact.offers)
+    able = candidates(need, kind, asked | asking)
+    again = bool(asked) and not asking and not able and everyone_was_asked(floor, need, kind, asked)
     if again:
         able = candidates(need, kind, NOBODY)
     if not able:
@@ -53,7 +56,7 @@ def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
     return Choice(
         desk=floor.desks[best.agent_id],
         runners_up=tuple(other.agent_id for other in others[:RUNNERS_UP_MAX]),
-        passed_over=passed_over(floor, need, kind, asked),
+        passed_over=passed_over(floor, need, kind, asked | asking),
         asked_again=again,
     )
 

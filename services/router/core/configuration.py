@@ -18,7 +18,15 @@ from libs.common.events.routing import AgentUpdated, PolicyUpdated, PoolUpdated,
 from libs.common.events.values import Capacity, Requirement
 from services.router.core.facts import TargetKept
 from services.router.core.floor import EVERYONE, Floor
-from services.router.core.limits import BOOST_MAX, LEVEL_MAX, OFFER_SECONDS_MAX, OFFERS_MAX, WRAP_UP_SECONDS_MAX
+from services.router.core.limits import (
+    BOOST_MAX,
+    LEVEL_MAX,
+    MISSED_OFFERS_MAX,
+    OFFER_SECONDS_MAX,
+    OFFERS_MAX,
+    PARALLEL_OFFERS_MAX,
+    WRAP_UP_SECONDS_MAX,
+)
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.state import DEFAULT_WEIGHTS
@@ -68,6 +76,8 @@ def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
     updated = QueueUpdated(
         key=floor.key, at=now, queue_id=put.queue_id, config_version=version, order=put.order,
         match=put.match, requirement=put.requirement, relax=put.relax, offer_seconds=put.offer_seconds,
+        offer_seconds_by_medium=dict(sorted(put.offer_seconds_by_medium.items())),
+        parallel_offers=put.parallel_offers, auto_accept=put.auto_accept,
         offers_max=put.offers_max, wrap_up_seconds=put.wrap_up_seconds,
         last_agent_seconds=put.last_agent_seconds,
     )  # fmt: skip
@@ -78,7 +88,8 @@ def is_sound_queue(put: PutQueue) -> bool:
     steps = [step.after_seconds for step in put.relax]
     requirements = [put.requirement or Requirement(), *(step.requirement for step in put.relax)]
     return (
-        1 <= put.offer_seconds <= OFFER_SECONDS_MAX
+        all(1 <= seconds <= OFFER_SECONDS_MAX for seconds in (put.offer_seconds, *put.offer_seconds_by_medium.values()))
+        and 1 <= put.parallel_offers <= PARALLEL_OFFERS_MAX
         and 1 <= put.offers_max <= OFFERS_MAX
         and 0 <= put.wrap_up_seconds <= WRAP_UP_SECONDS_MAX
         and put.last_agent_seconds >= 0
@@ -112,11 +123,13 @@ def on_delete_queue(floor: Floor, delete: DeleteQueue, now: int) -> Events:
 def on_put_agent(floor: Floor, put: PutAgent, now: int) -> Events:
     if not is_sound_capacity(put.capacity) or not all(1 <= v <= LEVEL_MAX for v in put.skills.values()):
         return refused(put, now, 422, "invalid", {"agent_id": put.agent_id})
+    if not 0 <= put.missed_offers_max <= MISSED_OFFERS_MAX:
+        return refused(put, now, 422, "invalid", {"agent_id": put.agent_id})
     known = floor.desks.get(put.agent_id)
     version = known.agent.version + 1 if known is not None else 1
     updated = AgentUpdated(
         key=floor.key, at=now, agent_id=put.agent_id, config_version=version, skills=put.skills,
-        capacity=put.capacity, preferred_queues=put.preferred_queues,
+        capacity=put.capacity, preferred_queues=put.preferred_queues, missed_offers_max=put.missed_offers_max,
     )  # fmt: skip
     return (updated, done(put, now, {"agent_id": put.agent_id, "config_version": version}))
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from libs.common.events.values import Capacity, Medium
 from services.router.core.queues import Bucket
-from services.router.core.state import Agent, Contact
+from services.router.core.state import Agent, Contact, units_held
 
 DEFAULT_COST: Final[Mapping[str, int]] = {"voice": 120, "live": 40, "async": 20}
 Kind = tuple[str, Medium]
@@ -145,7 +145,7 @@ class Desk:
         kind = (contact.channel, contact.medium)
         self.held[contact.id] = contact
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.used += contact.units
+        self.used += units_held(contact, self.agent.id)
 
     def drop(self, contact: Contact) -> None:
         if self.held.pop(contact.id, None) is None:
@@ -154,11 +154,16 @@ class Desk:
         self.counts[kind] -= 1
         if not self.counts[kind]:
             del self.counts[kind]
-        self.used -= contact.units
+        self.used -= units_held(contact, self.agent.id)
 
     def has_room(self, kind: Kind) -> bool:
         """Whether the agent is available and one more fits."""
         return self.peers is not None and self.peers.has_room(kind)
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether the agent waits for nothing more before leaving."""
+        return self.agent.next_status is not None and not self.held
 
     def stand_up(self) -> None:
         """Leave the group of peers, if in one."""

@@ -60,7 +60,7 @@ def waiting(floor: Floor, queue: Queue) -> Iterator[Contact]:
 
 
 def moved(floor: Floor, contact: Contact, to: Queue, now: int) -> Events:
-    there = replace(contact, rules=rules_of(to, contact.visibility))
+    there = replace(contact, rules=rules_of(to, contact.visibility, contact.medium))
     transferred = ContactTransferred(
         key=floor.key, at=now, contact_id=contact.id, from_queue=contact.rules.queue, to_queue=to.id,
         reason="drained", waiting_since=contact.waiting_since,

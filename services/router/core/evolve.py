@@ -41,7 +41,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
     a = apply_contacts
     match event:
         case routing.ContactOffered(): a.on_offered(partition, floor, contact, event)
-        case routing.OfferAccepted(): contact.accepted = contact.offers_made
+        case routing.OfferAccepted(): a.on_accepted(partition, floor, contact, event)
         case routing.OfferDeclined(): a.on_declined(partition, floor, contact, event)
         case routing.OfferExpired(): a.on_expired(partition, floor, contact, event)
         case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
@@ -54,6 +54,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
         case routing.ContactWrapUpStarted(): a.on_wrap_up_started(contact, event)
+        case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
         case routing.ContactClosed() | routing.ContactAbandoned():
             a.on_ended(partition, floor, contact, event)
@@ -119,6 +120,8 @@ def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) ->
     queue.requirement, queue.relax = event.requirement, event.relax
     queue.offer_seconds, queue.offers_max = event.offer_seconds, event.offers_max
     queue.wrap_up_seconds, queue.last_agent_seconds = event.wrap_up_seconds, event.last_agent_seconds
+    queue.offer_seconds_by_medium, queue.auto_accept = event.offer_seconds_by_medium, event.auto_accept
+    queue.parallel_offers = event.parallel_offers
     floor.order_queues()
     partition.mark("queue", floor, queue.id, queue)
 

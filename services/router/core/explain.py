@@ -13,7 +13,7 @@ from libs.common.events import SECOND
 from libs.common.events.values import Requirement
 from services.router.core.choice import still_asked
 from services.router.core.desks import Desk, has_room
-from services.router.core.floor import Floor, holder_of
+from services.router.core.floor import Floor, holders_of
 from services.router.core.limits import AGEING_SHARE_PERCENT
 from services.router.core.policy import named
 from services.router.core.queues import Score, is_higher, score_of, thousandths
@@ -77,32 +77,33 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
 
 def candidates(floor: Floor, contact: Contact) -> Iterator[Candidate]:
     """Every agent of the pool by id: chosen, or the first reason why not."""
-    chosen = holder_of(contact)
+    chosen = holders_of(contact)
     asked = still_asked(floor, contact.asked)
     for agent_id, desk in sorted(floor.desks.items()):
         if desk.agent.deleted:
             continue
-        if agent_id == chosen:
+        if agent_id in chosen:
             yield Candidate(agent_id, chosen=True)
         else:
             yield Candidate(agent_id, chosen=False, why=reason_against(desk, contact, asked, chosen))
 
 
-def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: str | None) -> str:
+def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: tuple[str, ...]) -> str:
     agent = desk.agent
     lacking = why_not(agent.skills, requirement_now(contact)) or why_not(agent.skills, contact.own)
     if lacking is not None:
         return lacking
     if agent.status != "available":
-        return agent.status if agent.reason is None else f"{agent.status}: {agent.reason}"
+        status = agent.status if agent.reason is None else f"{agent.status}: {agent.reason}"
+        return status if agent.next_status is None else f"{status}, then {agent.next_status}"
     if agent.id in asked:
         return "was asked and did not take it"
     if not has_room(agent.capacity, desk.used, desk.counts, (contact.channel, contact.medium)):
         return f"at capacity {desk.used}/{agent.capacity.units}"
     if contact.last_agent_until is not None and contact.last_agent != agent.id:
         return f"held for {contact.last_agent}"
-    if chosen is not None:
-        return f"{chosen} went before"
+    if chosen:
+        return f"{', '.join(chosen)} went before"
     return contact.unroutable or "not waiting" if contact.state != "waiting" or contact.unroutable else "next"
 
 

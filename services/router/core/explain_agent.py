@@ -15,7 +15,7 @@ from services.router.core.desks import Desk
 from services.router.core.explain import reason_against
 from services.router.core.floor import Floor
 from services.router.core.queues import is_higher, score_of
-from services.router.core.state import Contact
+from services.router.core.state import Contact, units_held
 from services.router.core.timers import agent_due
 
 
@@ -54,9 +54,9 @@ class AgentExplanation:
 
 def explain_agent(floor: Floor, desk: Desk, now: int) -> AgentExplanation:
     agent = desk.agent
-    holds = tuple(Held(one.id, one.state, one.units) for _, one in sorted(desk.held.items()))
+    holds = tuple(Held(one.id, one.state, units_held(one, agent.id)) for _, one in sorted(desk.held.items()))
     waiting = in_order(floor, now)
-    reasons = grouped((reason_against(desk, one, still_asked(floor, one.asked), None), one.id) for one in waiting)
+    reasons = grouped((reason_against(desk, one, still_asked(floor, one.asked), ()), one.id) for one in waiting)
     return AgentExplanation(
         agent_id=agent.id, status=agent.status, reason=agent.reason, used_units=desk.used,
         units=agent.capacity.units, holds=holds, reasons=reasons, looked_at=len(waiting),

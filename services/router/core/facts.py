@@ -53,6 +53,10 @@ class LeaseEnded(OfAgent, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.lease"
 
 
+class ShiftEnded(OfAgent, frozen=True, kw_only=True):
+    type: ClassVar[str] = "timer.shift"
+
+
 class ReleaseDue(OfAgent, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.release"
 

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from libs.common.events.values import Requirement
 from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
-from services.router.core.queues import Bucket, BucketKey, Need, NeedKey, half_points, top
+from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, half_points, top
 from services.router.core.requirements import meets
 from services.router.core.state import (
     Agent,
@@ -25,6 +25,8 @@ from services.router.core.state import (
     Seen,
     Target,
     base_and_generation,
+    is_short,
+    is_sought_for,
     requirement_now,
 )
 
@@ -60,9 +62,13 @@ class Floor:
         self.dead_ends: list[str] = []
         """Contacts for whom nobody has the skills, by id."""
         self.hungry: list[str] = []
+        self.leavers: list[str] = []
+        """Agents who may be free to leave, as they want."""
         self.arrivals: list[tuple[int, str]] = []
         self.draining: dict[str, list[str]] = {}
         """Queue that is drained → ids of who waits there, ascending; some of them have left."""
+        self.short = 0
+        """Contacts that more agents shall be asked for beside those who are."""
         self._live = 0
         """Buckets with somebody in them."""
         self._seen: dict[tuple[Requirement | None, Requirement, bool], None] = {}
@@ -158,7 +164,7 @@ class Floor:
         final = contact.unroutable == NOBODY_ANSWERS
         key: BucketKey = (
             (need.own, need.requirement), contact.channel, contact.medium, contact.target_seconds,
-            contact.asked, final,
+            self.asked_now(contact), final, is_short(contact),
         )  # fmt: skip
         bucket = self.buckets.get(key)
         if bucket is None:
@@ -166,6 +172,13 @@ class Floor:
             for profile in need.profiles:
                 profile.buckets.setdefault(bucket.kind, {})[bucket] = None
         return bucket
+
+    def asked_now(self, contact: Contact) -> Asked:
+        """(agent, shift) of who was asked in this round and of who is being asked, ascending."""
+        if not contact.offers:
+            return contact.asked
+        asking = ((offer.agent_id, self.desks[offer.agent_id].agent.shift) for offer in contact.offers)
+        return tuple(sorted((*contact.asked, *asking)))
 
     def _sweep(self) -> None:
         """Drop empty buckets once they are many; which ones there are decides nothing."""
@@ -182,14 +195,15 @@ class Floor:
     # -- waiting ------------------------------------------------------------------------------------------------
 
     def enter(self, contact: Contact) -> None:
-        """The contact waits: for its last agent, or in a bucket for anyone. It is nowhere yet."""
+        """The contact is sought for: by its last agent, or in a bucket by anyone. It is nowhere yet."""
         if contact.last_agent_until is not None and contact.last_agent is not None:
             self.held.setdefault(contact.last_agent, {})[contact.id] = contact
         else:
             bucket = self.places[contact.id] = self.bucket_of(contact)
             bucket.push(contact)
             self._live += bucket.live == 1
-        if contact.asked and contact.unroutable != NOBODY_ANSWERS:
+            self.short += bucket.short
+        if contact.asked and contact.state == "waiting" and contact.unroutable != NOBODY_ANSWERS:
             self.bounced[contact.id] = contact
         if contact.to_place:
             heappush(self.arrivals, (contact.waiting_since, contact.id))
@@ -215,6 +229,11 @@ class Floor:
             desk.agent.to_fill = True
             heappush(self.hungry, desk.agent.id)
 
+    def let_go(self, desk: Desk) -> None:
+        """The agent may have put down the last contact before leaving: the next `Settle` looks."""
+        if desk.may_leave:
+            heappush(self.leavers, desk.agent.id)
+
     def leave(self, contact: Contact) -> None:
         """The contact waits no longer, or elsewhere: whatever led to it is dead."""
         contact.version += 1
@@ -223,6 +242,7 @@ class Floor:
         if bucket is not None:
             bucket.forget_one(self.contacts)
             self._live -= bucket.live == 0
+            self.short -= bucket.short
         elif contact.last_agent in self.held:
             kept = self.held[contact.last_agent]
             kept.pop(contact.id, None)
@@ -237,7 +257,7 @@ class Floor:
             if bucket.live and not any(profile.can_ever_hold(bucket.kind) for profile in bucket.need.profiles)
         ]
         waiting = (self.contacts[entry[1]] for bucket in buckets for entry in bucket.living(self.contacts))
-        return [contact for contact in waiting if contact.unroutable is None]
+        return [contact for contact in waiting if contact.state == "waiting" and contact.unroutable is None]
 
     def flag(self, contact: Contact, reason: str | None) -> None:
         """Set or end the flag that nobody can or will take it."""
@@ -248,6 +268,15 @@ class Floor:
             insort(self.dead_ends, contact.id)
 
     # -- the work that `Settle` does ----------------------------------------------------------------------------
+
+    def first_leaver(self) -> Desk | None:
+        """The agent to let go next."""
+        while self.leavers:
+            desk = self.desks[self.leavers[0]]
+            if desk.may_leave:
+                return desk
+            heappop(self.leavers)
+        return None
 
     def first_hungry(self) -> Desk | None:
         """The agent to pick for next."""
@@ -262,14 +291,15 @@ class Floor:
         """The contact to place next."""
         while self.arrivals:
             contact = self.contacts.get(self.arrivals[0][1])
-            if contact is not None and contact.to_place and contact.state == "waiting":
+            if contact is not None and contact.to_place and is_sought_for(contact):
                 return contact
             heappop(self.arrivals)
         return None
 
     def has_work(self) -> bool:
         rechecks = self.pool.recheck_after is not None
-        return rechecks or self.first_hungry() is not None or self.first_arrival() is not None
+        some = rechecks or self.first_hungry() is not None or self.first_arrival() is not None
+        return some or self.first_leaver() is not None
 
     # -- restore ------------------------------------------------------------------------------------------------
 
@@ -287,6 +317,7 @@ class Floor:
         for desk in self.desks.values():
             desk.stand_up()
             desk.sit_down()
+            self.let_go(desk)
 
     def _rebuild_contact(self, contact: Contact) -> None:
         base, generation = base_and_generation(contact.id)
@@ -294,29 +325,28 @@ class Floor:
             self.heads[base] = contact.id
         if contact.unroutable == NO_AGENT:
             self.dead_ends.append(contact.id)
-        holder = holder_of(contact)
-        if holder is not None:
+        for holder in holders_of(contact):
             self.desks[holder].take(contact)
-        if contact.state == "waiting":
+        if is_sought_for(contact):
             self.enter(contact)
 
     def tops(self, now: int) -> list[tuple[int, Bucket]]:
-        """(half points, bucket) of the first contact of every bucket, the highest first."""
+        """(half points, bucket) of the first contact of every bucket that waits, the highest first."""
         scored = []
         for bucket in self.buckets.values():
-            entry = top(bucket.main, self.contacts) if bucket.live else None
+            entry = top(bucket.main, self.contacts) if bucket.live and not bucket.short else None
             if entry is not None:
                 scored.append((half_points(bucket.score(entry, now)), bucket))
         scored.sort(key=lambda item: -item[0])
         return scored
 
 
-def holder_of(contact: Contact) -> str | None:
+def holders_of(contact: Contact) -> tuple[str, ...]:
     """Whose capacity the contact takes: an offer's and a wrap-up's count like an assignment's."""
     match contact.state:
         case "offered":
-            return contact.offer_agent
-        case "assigned" | "wrap_up":
-            return contact.agent_id
+            return tuple(offer.agent_id for offer in contact.offers)
+        case "assigned" | "wrap_up" if contact.agent_id is not None:
+            return (contact.agent_id,)
         case _:
-            return None
+            return ()

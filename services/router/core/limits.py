@@ -37,9 +37,13 @@ SEEN_MAX: Final = 128
 # Offers and presence.
 OFFER_SECONDS_MAX: Final = 3_600
 OFFERS_MAX: Final = 50
+PARALLEL_OFFERS_MAX: Final = 5
+MISSED_OFFERS_MAX: Final = 50
 DECLINES_KEPT: Final = OFFERS_MAX
 """A whole round of them."""
 WRAP_UP_SECONDS_MAX: Final = 3_600
+WRAP_UP_TIMES_MAX: Final = 3
+"""With every extension a wrap-up lasts at most so many times what its queue says."""
 LEASE_SECONDS_MAX: Final = 31 * 86_400
 RELEASE_AFTER_SECONDS: Final = 60
 """From the end of an agent's lease to the release of what is unanswered."""

@@ -37,7 +37,7 @@ from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import TRANSFER_HELD_SECONDS
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
-from services.router.core.state import Contact, Queue
+from services.router.core.state import Contact, Queue, units_held
 from services.router.core.transitions import REFERRED, assigned, finished, flag_ended, offer_withdrawn, queued, released
 
 CALLED_BACK: Final = "called_back"
@@ -74,7 +74,7 @@ def to_queue(floor: Floor, contact: Contact, transfer: TransferContact, queue_id
     queue = open_queue(floor, queue_id)
     if queue is None:
         return refused(transfer, now, 422, "unknown_queue", contact_state(contact))
-    moved = replace(contact, rules=rules_of(queue, contact.visibility))
+    moved = replace(contact, rules=rules_of(queue, contact.visibility, contact.medium))
     return waits_elsewhere(floor, contact, transfer, moved, now)
 
 
@@ -158,12 +158,12 @@ def unfit(floor: Floor, contact: Contact, desk: Desk) -> str | None:
         return ABSENT
     kind, used, counts = (contact.channel, contact.medium), desk.used, dict(desk.counts)
     if contact.id in desk.held:
-        used, counts[kind] = used - contact.units, counts[kind] - 1
+        used, counts[kind] = used - units_held(contact, desk.agent.id), counts[kind] - 1
     return None if has_room(desk.agent.capacity, used, counts, kind) else FULL
 
 
 def unfit_agent(command: ContactCommand, contact: Contact, desk: Desk, code: str, now: int) -> Events:
-    why = reason_against(desk, contact, frozenset(), None)
+    why = reason_against(desk, contact, frozenset(), ())
     return refused(command, now, 409, code, contact_state(contact) | {"agent": contact.agent_id, "why": why})
 
 

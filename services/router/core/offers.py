@@ -1,10 +1,14 @@
 """Offers: made one at a time by `Settle`, and accepted, declined, withdrawn or timed out.
 
-An accept wins while the offer is live. Who declines or lets an offer expire isn't asked again before every able agent
-was; after `offers_max` such offers the contact is flagged, keeps its place, and waits for somebody new.
+An accept wins while the offer is live. A queue may ask several agents at once: the first accept wins, the other offers
+are withdrawn. Who declines or lets an offer expire isn't asked again before every able agent was; after `offers_max`
+such offers, and when nobody is being asked any more, the contact is flagged, keeps its place, and waits for somebody
+new. Where the queue accepts for its agents, whoever is asked has the contact at once.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from libs.common.events import SECOND
 from libs.common.events.commands import AcceptOffer, DeclineOffer, OfferCommand
@@ -22,9 +26,12 @@ from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.outcomes import Events, contact_state, done, refused, state_of
 from services.router.core.picks import Pick
 from services.router.core.policy import named
+from services.router.core.presence import on_missed
 from services.router.core.queues import score_of, thousandths
-from services.router.core.state import Contact, offer_id
-from services.router.core.transitions import assigned, flag_ended
+from services.router.core.state import Contact, Offer, offer_id, offer_of
+from services.router.core.transitions import assigned, flag_ended, offer_withdrawn
+
+ACCEPTED_BY_ANOTHER: Final = "accepted_by_another"
 
 
 def of_choice(floor: Floor, contact: Contact, choice: Choice, now: int) -> Events:
@@ -47,29 +54,43 @@ def offered(floor: Floor, desk: Desk, pick: Pick, now: int, passed_over: dict[st
     units = cost(desk.agent.capacity, (contact.channel, contact.medium))
     offer = ContactOffered(
         key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id,
-        offer_id=f"{contact.id}.offer.{contact.offers_made + 1}", queue=contact.rules.queue,
+        offer_id=offer_id(contact, contact.offers_made + 1), queue=contact.rules.queue,
         medium=contact.medium, expires_at=now + contact.rules.offer_seconds * SECOND, units=units,
         lane=pick.lane, score=thousandths(score_of(contact, now)), boost=contact.boost,
         terms=named(contact.terms), relaxed=contact.relaxed, ageing_credit=pick.ageing_credit,
         express_credit=pick.express_credit, ageing_channel=pick.ageing_channel or None,
         runners_up=pick.runners_up, passed_over=passed_over, ahead=pick.ahead, asked_again=pick.asked_again,
     )  # fmt: skip
-    return (*flag_ended(floor, now, contact, "offered"), offer)
+    accepts = accepted_at_once(floor, desk, contact, offer, now) if contact.rules.auto_accept else ()
+    return (*flag_ended(floor, now, contact, "offered"), offer, *accepts)
+
+
+def accepted_at_once(floor: Floor, desk: Desk, contact: Contact, offer: ContactOffered, now: int) -> Events:
+    accepted = OfferAccepted(
+        key=floor.key, at=now, contact_id=contact.id, offer_id=offer.offer_id, agent_id=offer.agent_id, automatic=True
+    )
+    return (accepted, *assigned(floor, now, contact, desk, units=offer.units, offer=offer.offer_id))
 
 
 def on_timed_out(floor: Floor, timeout: OfferTimedOut, now: int) -> Events:
     contact = floor.contacts.get(timeout.contact_id)
-    if contact is None or contact.state != "offered" or (contact.offer_expires_at or 0) > now:
+    due = tuple(offer for offer in contact.offers if offer.expires_at <= now) if contact is not None else ()
+    if contact is None or not due:
         return ()  # The agent answered first: this timer lost the race.
-    assert contact.offer_agent is not None
-    expired = OfferExpired(
-        key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact), agent_id=contact.offer_agent
-    )
-    return (expired, *unanswered_too_often(floor, contact, now))
+    expired = tuple(
+        OfferExpired(
+            key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact, offer.number),
+            agent_id=offer.agent_id,
+        )
+        for offer in due
+    )  # fmt: skip
+    absences = (event for offer in due for event in on_missed(floor, floor.desks[offer.agent_id], contact, now))
+    return (*expired, *unanswered_too_often(floor, contact, now, due), *absences)
 
 
-def unanswered_too_often(floor: Floor, contact: Contact, now: int) -> Events:
-    if contact.bounces + 1 < contact.rules.offers_max:
+def unanswered_too_often(floor: Floor, contact: Contact, now: int, unanswered: tuple[Offer, ...]) -> Events:
+    """A round is no longer than `offers_max`: with its last offer in vain nobody is being asked any more."""
+    if contact.bounces + len(unanswered) < contact.rules.offers_max:
         return ()
     return (ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=NOBODY_ANSWERS),)
 
@@ -78,25 +99,27 @@ def on_accept(floor: Floor, accept: AcceptOffer, now: int) -> Events:
     contact, number = _offer(floor, accept)
     if contact is None or number > contact.offers_made:
         return _unknown_offer(floor, accept, now)
-    if contact.state == "offered" and number == contact.offers_made:
-        return _accept_live(floor, contact, accept, now)
+    offer = offer_of(contact, number)
+    if offer is not None:
+        return _accept_live(floor, contact, offer, accept, now)
     if contact.agent_id is not None and number == contact.accepted and _may_speak(accept, contact.agent_id):
         return (done(accept, now, contact_state(contact)),)  # The same agent again: it is theirs already.
     return refused(accept, now, 409, "offer_ended", contact_state(contact))
 
 
-def _accept_live(floor: Floor, contact: Contact, accept: AcceptOffer, now: int) -> Events:
-    assert contact.offer_agent is not None
-    if not _may_speak(accept, contact.offer_agent):
+def _accept_live(floor: Floor, contact: Contact, offer: Offer, accept: AcceptOffer, now: int) -> Events:
+    """The first accept wins."""
+    if not _may_speak(accept, offer.agent_id):
         return refused(accept, now, 403, "forbidden", contact_state(contact))
-    desk = floor.desks[contact.offer_agent]
     accepted = OfferAccepted(
-        key=floor.key, at=now, contact_id=contact.id, offer_id=accept.offer_id, agent_id=contact.offer_agent
+        key=floor.key, at=now, contact_id=contact.id, offer_id=accept.offer_id, agent_id=offer.agent_id
     )
+    others = (one for one in contact.offers if one is not offer)
     return (
         accepted,
-        *assigned(floor, now, contact, desk, units=contact.units, offer=accept.offer_id),
-        done(accept, now, contact_state(contact, "assigned", contact.offer_agent)),
+        *offer_withdrawn(floor, now, contact, ACCEPTED_BY_ANOTHER, others),
+        *assigned(floor, now, contact, floor.desks[offer.agent_id], units=offer.units, offer=accept.offer_id),
+        done(accept, now, contact_state(contact, "assigned", offer.agent_id)),
     )
 
 
@@ -104,26 +127,27 @@ def on_decline(floor: Floor, decline: DeclineOffer, now: int) -> Events:
     contact, number = _offer(floor, decline)
     if contact is None or number > contact.offers_made:
         return _unknown_offer(floor, decline, now)
-    if contact.state == "offered" and number == contact.offers_made:
-        return _decline_live(floor, contact, decline, now)
+    offer = offer_of(contact, number)
+    if offer is not None:
+        return _decline_live(floor, contact, offer, decline, now)
     before = dict(contact.declined).get(number)
     if before is not None and _may_speak(decline, before):
         return (done(decline, now, contact_state(contact)),)
     return refused(decline, now, 409, "offer_ended", contact_state(contact))
 
 
-def _decline_live(floor: Floor, contact: Contact, decline: DeclineOffer, now: int) -> Events:
-    assert contact.offer_agent is not None
-    if not _may_speak(decline, contact.offer_agent):
+def _decline_live(floor: Floor, contact: Contact, offer: Offer, decline: DeclineOffer, now: int) -> Events:
+    if not _may_speak(decline, offer.agent_id):
         return refused(decline, now, 403, "forbidden", contact_state(contact))
     declined = OfferDeclined(
         key=floor.key, at=now, contact_id=contact.id, offer_id=decline.offer_id,
-        agent_id=contact.offer_agent, reason=decline.reason,
+        agent_id=offer.agent_id, reason=decline.reason,
     )  # fmt: skip
+    others = tuple(one for one in contact.offers if one is not offer)
     return (
         declined,
-        *unanswered_too_often(floor, contact, now),
-        done(decline, now, contact_state(contact, "waiting")),
+        *unanswered_too_often(floor, contact, now, (offer,)),
+        done(decline, now, contact_state(contact, "offered" if others else "waiting", offers=others)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from libs.common.events import Event
 from libs.common.events.commands import Command, CommandDecided
 from services.router.core.floor import Floor
-from services.router.core.state import Agent, Contact, base_and_generation, offer_id
+from services.router.core.state import Agent, Contact, Offer, base_and_generation, offer_id
 
 Events = tuple[Event, ...]
 
@@ -25,8 +25,11 @@ def refused(command: Command, now: int, status: int, code: str, state: dict[str,
     )
 
 
-def contact_state(contact: Contact, state: str | None = None, agent: str | None = None) -> dict[str, Any]:
-    """`state` and `agent` where the command is about to change them."""
+def contact_state(
+    contact: Contact, state: str | None = None, agent: str | None = None, offers: tuple[Offer, ...] | None = None
+) -> dict[str, Any]:
+    """`state`, `agent` and live `offers` where the command is about to change them."""
+    live = contact.offers if offers is None else offers
     shown: dict[str, Any] = {
         "contact_id": contact.id,
         "state": state or contact.state,
@@ -36,8 +39,10 @@ def contact_state(contact: Contact, state: str | None = None, agent: str | None 
     if shown["state"] == "waiting":
         shown["agent"] = None  # Whoever had it has it no longer.
     if shown["state"] == "offered":
-        shown["offer_id"] = offer_id(contact)
-        shown["agent"] = contact.offer_agent
+        shown["offer_id"] = offer_id(contact, live[0].number)
+        shown["agent"] = live[0].agent_id
+    if shown["state"] == "offered" and len(live) > 1:
+        shown["offers"] = [{"offer_id": offer_id(contact, one.number), "agent": one.agent_id} for one in live]
     return shown
 
 

@@ -62,7 +62,7 @@ class Partition:
 
     def touch_agent(self, floor: Floor, desk: Desk) -> None:
         self.mark("agent", floor, desk.agent.id, desk.agent)
-        if desk.agent.to_fill:
+        if desk.agent.to_fill or desk.may_leave:
             self.has_work(floor)
 
     def has_work(self, floor: Floor) -> None:

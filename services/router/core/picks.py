@@ -5,6 +5,8 @@
 2. Express: a whole credit, and a public contact of reach ≥ 1,000 fits: the largest reach. The credit is spent only if
    that differs from the main pick.
 3. Main: the highest score; of equals the lower id.
+
+Where nothing waits that fits, an agent is asked beside others for a contact whose queue wants several asked at once.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
     if desk.agent.id in floor.held:
         fronts += held_fronts(floor, desk, now)
     if not fronts:
-        return None
+        return beside(floor, desk, now)
     main = highest(fronts)[2]
     agent = desk.agent
     ageing = min(AGEING_CREDIT_MAX, agent.ageing_credit + AGEING_CREDIT_A_PICK)
@@ -76,8 +78,29 @@ def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
     )
 
 
-def fitting(floor: Floor, desk: Desk) -> list[Bucket]:
-    """Buckets with something that the agent has the skills and the room for and wasn't asked for in vain."""
+def beside(floor: Floor, desk: Desk, now: int) -> Pick | None:
+    """Nothing waits for this agent: they are asked beside others, for the highest score. No lane moves."""
+    fronts = fronts_of(floor, fitting(floor, desk, short=True), now) if floor.short else []
+    if not fronts:
+        return None
+    agent, chosen = desk.agent, highest(fronts)[2]
+    return Pick(
+        contact=floor.contacts[chosen],
+        lane="main",
+        ageing_credit=agent.ageing_credit,
+        express_credit=agent.express_credit,
+        ageing_channel=agent.ageing_channel,
+        runners_up=runners_up(fronts, chosen),
+        ahead=0,
+        asked_again=False,
+    )
+
+
+def fitting(floor: Floor, desk: Desk, *, short: bool = False) -> list[Bucket]:
+    """Buckets with something that the agent has the skills and the room for and wasn't asked for in vain.
+
+    Of contacts that wait, or of those that are `short` of offers.
+    """
     peers = desk.peers
     if peers is None:
         return []
@@ -86,7 +109,7 @@ def fitting(floor: Floor, desk: Desk) -> list[Bucket]:
         for kind, buckets in peers.profile.buckets.items()
         if peers.has_room(kind)
         for bucket in buckets
-        if bucket.live and (not bucket.asked or may_ask(floor, bucket, desk))
+        if bucket.live and bucket.short is short and (not bucket.asked or may_ask(floor, bucket, desk))
     ]
 
 
@@ -98,7 +121,7 @@ def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
     asked = still_asked(floor, bucket.asked)
     if desk.agent.id not in asked:
         return True
-    if bucket.final or not everyone_was_asked(floor, bucket.need, bucket.kind, asked):
+    if bucket.final or bucket.short or not everyone_was_asked(floor, bucket.need, bucket.kind, asked):
         return False
     return not any(
         peers.has_room(bucket.kind) and (peers is not desk.peers or len(peers.members) > 1)

@@ -1,5 +1,7 @@
 """Contacts that wait, by what they need: a bucket a (requirement, channel, target seconds, who was asked).
 
+Contacts that fewer agents are being asked for than their queue wants are `short`: they have buckets of their own.
+
 Inside a bucket the order never changes with time, so each lane is a binary heap: by promise (`main`), by age
 (`ageing`), by reach (`express`). Nothing is searched for in a heap: an entry (order, contact id, version) is dead when
 its contact has another version by now, and is dropped when it comes to the top, or when most entries are dead.
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 Entry = tuple[int, str, int]
 """(order inside the lane, contact id, the contact's version)."""
 NeedKey = tuple[Requirement | None, Requirement]
-BucketKey = tuple[NeedKey, str, Medium, int, tuple[tuple[str, int], ...], bool]
+Asked = tuple[tuple[str, int], ...]
+"""(agent, shift), ascending."""
+BucketKey = tuple[NeedKey, str, Medium, int, Asked, bool, bool]
 Score = tuple[int, int]
 """Numerator and denominator: slack in units of 1,000 s while early, lateness in units of the target when late."""
 
@@ -43,11 +47,11 @@ class Need:
 
 class Bucket:
     __slots__ = (
-        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "need", "target",
+        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "need", "short", "target",
     )  # fmt: skip
 
     def __init__(self, key: BucketKey, need: Need) -> None:
-        _, self.channel, self.medium, seconds, self.asked, self.final = key
+        _, self.channel, self.medium, seconds, self.asked, self.final, self.short = key
         self.kind: tuple[str, Medium] = (self.channel, self.medium)
         self.need = need
         self.target: Final = seconds * SECOND

@@ -1,8 +1,8 @@
 """One piece of the work that events have left: an offer at most, or the finding that there is none to make.
 
-Agents who have room come first, each until nothing more fits; then contacts that nobody has been sought for; then
-dead ends, when the roster has changed. What was looked at leaves its list by an event, so the lists survive a restore
-and every `Settle` comes nearer to the end.
+Agents who leave when free go when they are. Then agents who have room, each until nothing more fits; then contacts that
+nobody has been sought for; then dead ends, when the roster has changed. What was looked at leaves its list by an event,
+so the lists survive a restore and every `Settle` comes nearer to the end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from services.router.core.offers import of_choice, offered
 from services.router.core.outcomes import Events
 from services.router.core.partition import Partition
 from services.router.core.picks import pick
+from services.router.core.presence import when_free
 from services.router.core.state import Contact
 
 
@@ -26,6 +27,9 @@ def settle(partition: Partition) -> Events:
     floor = partition.working_floor()
     if floor is None:
         return ()
+    leaver = floor.first_leaver()
+    if leaver is not None:
+        return when_free(floor, leaver, partition.now)
     desk = floor.first_hungry()
     if desk is not None:
         return fill(floor, desk, partition.now)
@@ -49,7 +53,7 @@ def place(floor: Floor, contact: Contact, now: int) -> Events:
     if choice is not None:
         return of_choice(floor, contact, choice, now)
     placed = ContactPlaced(key=floor.key, at=now, contact_id=contact.id)
-    if contact.unroutable is not None or not is_dead_end(floor, contact):
+    if contact.offers or contact.unroutable is not None or not is_dead_end(floor, contact):
         return (placed,)
     lacking = missing(floor, contact)
     flag = ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=NO_AGENT, missing=lacking)

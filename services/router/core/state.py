@@ -65,6 +65,8 @@ class Rules:
     offer_seconds: int = 20
     offers_max: int = 5
     wrap_up_seconds: int = 0
+    parallel_offers: int = 1
+    auto_accept: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +89,9 @@ class Queue:
     """Of those who wait here, the ids up to this one have gone."""
     drain_at: int = 0
     """When the next of them go."""
+    offer_seconds_by_medium: dict[Medium, int] = field(default_factory=dict)
+    parallel_offers: int = 1
+    auto_accept: tuple[Medium, ...] = ()
 
 
 @dataclass(slots=True)
@@ -111,6 +116,23 @@ class Agent:
     ageing_channel: str = ""
     to_fill: bool = False
     """Has room that hasn't been looked at: the next `Settle` picks for this agent."""
+    next_status: PresenceStatus | None = None
+    """What the agent becomes, for `reason`, when the last contact leaves; busy until then."""
+    until: int | None = None
+    """The end of the shift."""
+    missed: int = 0
+    """Offers missed in a row."""
+    missed_offers_max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A live offer."""
+
+    number: int
+    agent_id: str
+    expires_at: int
+    units: int
 
 
 @dataclass(slots=True)
@@ -157,8 +179,11 @@ class Contact:
     to_place: bool = False
     """Nobody has been sought for it yet: the next `Settle` does."""
     offers_made: int = 0
+    offers: tuple[Offer, ...] = ()
+    """The live ones, by number (`set_offers`)."""
     offer_agent: str | None = None
     offer_expires_at: int | None = None
+    """Whose the oldest live offer is, and when the first of them ends: all that a record says that had but one."""
     asked: tuple[tuple[str, int], ...] = ()
     """(agent, shift) of who was asked in this round and didn't take it, ascending."""
     bounces: int = 0
@@ -173,11 +198,17 @@ class Contact:
     """The number of the offer by which its agent got it."""
     parked_until: int | None = None
     wrap_up_until: int | None = None
+    wrap_up_extended: int = 0
+    """Seconds by which it was extended in all."""
     resolution: str | None = None
     version: int = 0
     """Counts its entries into the heaps: entries with another version are dead."""
     timer: int = 0
     """When its next timer is due; 0 for none."""
+
+    def __post_init__(self) -> None:
+        if self.offer_agent is not None and not self.offers:
+            self.offers = (Offer(self.offers_made, self.offer_agent, self.offer_expires_at or 0, self.units),)
 
 
 @dataclass(slots=True)
@@ -221,9 +252,48 @@ def requirement_now(contact: Contact) -> Requirement:
     return contact.rules.relax[contact.relaxed - 1].requirement if contact.relaxed else contact.rules.requirement
 
 
-def offer_id(contact: Contact) -> str:
-    """The id of the latest offer: `con_x.offer.3`."""
-    return f"{contact.id}.offer.{contact.offers_made}"
+def set_offers(contact: Contact, offers: tuple[Offer, ...]) -> None:
+    contact.offers = offers
+    contact.offer_agent = offers[0].agent_id if offers else None
+    contact.offer_expires_at = min((offer.expires_at for offer in offers), default=None)
+
+
+def offer_of(contact: Contact, number: int) -> Offer | None:
+    """The live offer with this number."""
+    return next((offer for offer in contact.offers if offer.number == number), None)
+
+
+def offer_id(contact: Contact, number: int) -> str:
+    """`con_x.offer.3`"""
+    return f"{contact.id}.offer.{number}"
+
+
+def offer_number(offer_id: str) -> int:
+    """`con_x.offer.3` → 3"""
+    return int(offer_id.rpartition(".")[2])
+
+
+def is_sought_for(contact: Contact) -> bool:
+    """Whether an agent may be found for it: it waits, or fewer are asked at once than its queue wants."""
+    return contact.state == "waiting" or is_short(contact)
+
+
+def is_short(contact: Contact) -> bool:
+    """Whether more agents shall be asked beside those who are: not while its last agent goes first."""
+    live = len(contact.offers)
+    return (
+        contact.state == "offered"
+        and live < contact.rules.parallel_offers
+        and contact.bounces + live < contact.rules.offers_max
+        and contact.last_agent_until is None
+        and offer_of(contact, contact.accepted) is None
+    )
+
+
+def units_held(contact: Contact, agent_id: str) -> int:
+    """What it takes of this agent's capacity: by an offer each agent's own cost."""
+    units = (offer.units for offer in contact.offers if offer.agent_id == agent_id)
+    return next(units, contact.units)
 
 
 def base_and_generation(contact_id: str) -> tuple[str, int]:

@@ -114,7 +114,8 @@ def contact_due(contact: Contact) -> int:
         case "waiting":
             return _earliest(relax_due(contact), contact.last_agent_until or 0)
         case "offered":
-            return _earliest(relax_due(contact), contact.offer_expires_at or 0)
+            answer = _earliest(contact.offer_expires_at or 0, contact.last_agent_until or 0)
+            return _earliest(relax_due(contact), answer)
         case "parked":
             return contact.parked_until or 0
         case "wrap_up":
@@ -131,7 +132,7 @@ def contact_event(contact: Contact, due: int, key: str) -> Event | None:
     match contact.state:
         case "offered" if contact.offer_expires_at == due:
             return facts.OfferTimedOut(key=key, at=due, contact_id=contact.id)
-        case "waiting" if contact.last_agent_until == due:
+        case "waiting" | "offered" if contact.last_agent_until == due:
             return facts.HoldEnded(key=key, at=due, contact_id=contact.id)
         case "waiting" | "offered":
             return facts.RelaxDue(key=key, at=due, contact_id=contact.id)
@@ -144,12 +145,14 @@ def contact_event(contact: Contact, due: int, key: str) -> Event | None:
 
 
 def agent_due(agent: Agent) -> int:
-    return _earliest(agent.lease_until or 0, agent.release_at or 0)
+    return _earliest(_earliest(agent.lease_until or 0, agent.release_at or 0), agent.until or 0)
 
 
 def agent_event(agent: Agent, due: int, key: str) -> Event | None:
     if agent.lease_until == due:
         return facts.LeaseEnded(key=key, at=due, agent_id=agent.id)
+    if agent.until == due:
+        return facts.ShiftEnded(key=key, at=due, agent_id=agent.id)
     if agent.release_at == due:
         return facts.ReleaseDue(key=key, at=due, agent_id=agent.id)
     return None

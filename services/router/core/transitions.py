@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from libs.common.events import SECOND
@@ -22,7 +23,7 @@ from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
 from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
-from services.router.core.state import Contact, offer_id
+from services.router.core.state import Contact, Offer, offer_id
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
@@ -54,6 +55,7 @@ def queued(
         reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,
         attributes=contact.attributes, requirement=rules.requirement, own_requirement=contact.own,
         relax=rules.relax, offer_seconds=rules.offer_seconds, offers_max=rules.offers_max,
+        parallel_offers=rules.parallel_offers, auto_accept=rules.auto_accept,
         wrap_up_seconds=rules.wrap_up_seconds, raised=contact.raised, boost=boost.whole,
         terms=named(boost.terms), target=kept.target, target_version=kept.version, target_seconds=kept.seconds,
         policy_version=floor.policy.version,
@@ -67,16 +69,16 @@ def _is_able(floor: Floor, contact: Contact, agent_id: str | None) -> bool:
     return floor.need(contact.own, contact.rules.requirement).met_by(desk.profile.skills)
 
 
-def offer_withdrawn(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
-    """Nothing, unless an offer is live."""
-    if contact.state != "offered":
-        return ()
-    assert contact.offer_agent is not None
-    return (
+def offer_withdrawn(
+    floor: Floor, now: int, contact: Contact, reason: str, offers: Iterable[Offer] | None = None
+) -> Events:
+    """These of its live offers, all of them unless it is said."""
+    return tuple(
         OfferWithdrawn(
-            key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact),
-            agent_id=contact.offer_agent, reason=reason,
-        ),
+            key=floor.key, at=now, contact_id=contact.id, offer_id=offer_id(contact, offer.number),
+            agent_id=offer.agent_id, reason=reason,
+        )
+        for offer in (contact.offers if offers is None else offers)
     )  # fmt: skip
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from libs.common.events import SECOND
+from libs.common.events.codec import rfc3339
 from libs.common.events.commands import (
     AbandonContact,
     CloseContact,
     CompleteWrapUp,
     ContactCommand,
+    ExtendWrapUp,
     ParkContact,
     ReleaseContact,
     ResumeContact,
     SetPriority,
 )
 from libs.common.events.escalations import EscalationRaised
-from libs.common.events.routing import ContactRelaxed
+from libs.common.events.routing import ContactRelaxed, ContactWrapUpExtended
 from services.router.core.arrivals import rescored, since_unanswered
 from services.router.core.facts import ParkEnded, PrioritySet, RelaxDue, WrapUpDue
 from services.router.core.floor import Floor
-from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION
+from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION, WRAP_UP_TIMES_MAX
 from services.router.core.moves import CALLED_BACK, on_move
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused, state_of
 from services.router.core.policy import signals_of
@@ -161,6 +164,27 @@ def on_complete_wrap_up(floor: Floor, complete: CompleteWrapUp, now: int) -> Eve
         wrapping = [contact for contact in wrapping if contact.id == complete.contact_id]
     steps = [event for contact in wrapping for event in wrapped_up(floor, now, contact)]
     return (*steps, done(complete, now, agent_state(desk.agent, completed=[one.id for one in wrapping])))
+
+
+def on_extend_wrap_up(floor: Floor, extend: ExtendWrapUp, now: int) -> Events:
+    """More time for who wraps up, up to a multiple of what the queue allows."""
+    desk = floor.desks.get(extend.agent_id)
+    state = state_of(floor, extend.contact_id)
+    if desk is None or desk.agent.deleted or state is None:
+        return refused(extend, now, 404, "not_found")
+    contact = desk.held.get(extend.contact_id)
+    if contact is None or contact.state != "wrap_up" or contact.wrap_up_until is None:
+        return refused(extend, now, 409, "conflict", state)
+    extended = contact.wrap_up_extended + extend.seconds
+    most = (WRAP_UP_TIMES_MAX - 1) * contact.rules.wrap_up_seconds
+    if extend.seconds < 1 or extended > most:
+        left = most - contact.wrap_up_extended
+        return refused(extend, now, 422, "wrap_up_too_long", state | {"extendable_seconds": left})
+    until = contact.wrap_up_until + extend.seconds * SECOND
+    extension = ContactWrapUpExtended(
+        key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, until=until, extended_seconds=extended
+    )
+    return (extension, done(extend, now, state | {"wrap_up_until": rfc3339(until)}))
 
 
 def on_wrap_up_due(floor: Floor, due: WrapUpDue, now: int) -> Events:

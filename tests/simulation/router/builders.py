@@ -41,11 +41,14 @@ def skills(*names: str) -> dict[str, int]:
     return {_skill(name).skill: _skill(name).level for name in names}
 
 
-def agent(agent_id: str, *names: str, key: str = KEY, **capacity: Any) -> tuple[Event, ...]:
+def agent(
+    agent_id: str, *names: str, key: str = KEY, missed_offers_max: int = 0, **capacity: Any
+) -> tuple[Event, ...]:
     """An agent who is available for the whole day; `units=`, `cost=`, `max=` say how much they hold."""
     put = make(
-        commands.PutAgent, key=key, agent_id=agent_id, skills=skills(*names), capacity=Capacity(**capacity)
-    )
+        commands.PutAgent, key=key, agent_id=agent_id, skills=skills(*names), capacity=Capacity(**capacity),
+        missed_offers_max=missed_offers_max,
+    )  # fmt: skip
     return put, presence(agent_id, key=key)
 
 

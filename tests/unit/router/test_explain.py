@@ -26,6 +26,14 @@ def test_every_agent_is_chosen_or_told_why_not() -> None:
     }  # fmt: skip
 
 
+def test_everybody_who_is_asked_was_chosen_and_who_leaves_when_free_is_no_candidate() -> None:
+    pool = PoolDriver(queue(parallel_offers=2), agent("ann"), agent("bob"), agent("cat"))
+    pool.receive(opened("con_0"), accept("con_0.offer.1", "ann"))
+    pool.receive(presence("ann", "away", reason="lunch", when_free=True), opened())
+    reasons = {one.agent: "chosen" if one.chosen else one.why for one in explained(pool).candidates}
+    assert reasons == {"ann": "busy: lunch, then away", "bob": "chosen", "cat": "chosen"}
+
+
 def test_the_score_in_its_terms() -> None:
     pool = PoolDriver()
     pool.receive(opened(channel="x", reach=1_000_000, tier="gold"))
