@@ -3,11 +3,12 @@
 Pure and independent of what it checks: it knows the events and nothing of how they come about. It serves the tests
 and, in production, the auditor.
 
-P3  a contact has at most one owner and one live offer, and an offer ends once
+P3  a contact has at most one owner, and as many live offers, each to somebody else, as its queue wants at once;
+    an offer ends once
 P4  no offer or assignment exceeds the agent's capacity, offers and wrap-ups included, unless it is forced
 P5  who isn't available gets no offer
 P6  every offer ends, in time
-P7  what was accepted or closed is not accepted or closed again
+P7  of a contact's offers one is accepted; what was accepted or closed is not accepted or closed again
 P9  nobody waits for ever: assigned, escalated, or flagged as unroutable
 P10 events of one subject arrive in order, with a gapless sequence
 """
@@ -75,15 +76,21 @@ class AgentView:
         return None
 
 
+class LiveOffer(NamedTuple):
+    agent_id: str
+    expires_at: int
+
+
 @dataclass(slots=True)
 class ContactView:
     channel: str = ""
     medium: str = ""
     owner: str | None = None
-    offer: str | None = None
-    offered_to: str | None = None
-    expires_at: int = 0
+    offers_max: int = 1
+    """So many may be live at once."""
+    offers: dict[str, LiveOffer] = field(default_factory=dict)
     accepted: str | None = None
+    """Until it is assigned."""
     waits_since: int | None = None
     """When it began to wait, or somebody was last told that it does."""
     flagged: bool = False
@@ -199,53 +206,58 @@ class Auditor:
 
     def _queued(self, contact: ContactView, event: routing.ContactQueued) -> None:
         contact.channel, contact.medium = event.channel, event.medium
-        if contact.owner is not None or contact.offer is not None:
-            self._broken("P3", event, f"queued while {contact.owner or contact.offer} has it")
+        contact.offers_max = event.parallel_offers
+        if contact.owner is not None or contact.offers:
+            self._broken("P3", event, f"queued while {contact.owner or [*contact.offers]} has it")
         contact.flagged = False
         self._waits(contact, event, True)
 
     def _offered(self, contact: ContactView, event: routing.ContactOffered) -> None:
         agent = self._agent(event.key, event.agent_id)
-        if contact.offer is not None:
-            self._broken("P3", event, f"{event.offer_id} while {contact.offer} is live")
+        if len(contact.offers) >= contact.offers_max:
+            self._broken("P3", event, f"{event.offer_id} while {[*contact.offers]} are live")
+        if any(offer.agent_id == event.agent_id for offer in contact.offers.values()):
+            self._broken("P3", event, f"{event.offer_id} for {event.agent_id}, who is being asked")
         if contact.owner is not None:
             self._broken("P3", event, f"{event.offer_id} while {contact.owner} owns it")
         if agent.status not in ("available", None):
             self._broken("P5", event, f"{event.agent_id} is {agent.status}")
         self._hold(contact, event, agent, event.units)
-        contact.offer, contact.offered_to = event.offer_id, event.agent_id
-        contact.expires_at = event.expires_at
+        contact.offers[event.offer_id] = LiveOffer(event.agent_id, event.expires_at)
         self._waits(contact, event, False)
         self._expiring.add(event.expires_at + self._offer_grace, (event.key, event.contact_id, event.offer_id))
 
     def _accepted(self, contact: ContactView, event: routing.OfferAccepted) -> None:
-        if contact.offer != event.offer_id:
-            self._broken("P7", event, f"{event.offer_id} is not the live offer")
-        contact.offer, contact.accepted = None, event.offer_id
+        live = contact.offers.pop(event.offer_id, None)
+        if live is None or live.agent_id != event.agent_id:
+            self._broken("P7", event, f"{event.offer_id} is no live offer")
+        if contact.accepted is not None:
+            self._broken("P7", event, f"{event.offer_id} beside {contact.accepted}")
+        contact.accepted = event.offer_id
 
     def _offer_ended(self, contact: ContactView, event: routing.OfferDecision) -> None:
-        if contact.offer != event.offer_id or contact.offered_to != event.agent_id:
-            self._broken("P3", event, f"{event.offer_id} is not the live offer")
-        if isinstance(event, routing.OfferExpired):
-            self.latest = max(self.latest, event.at - self._time_of(contact))
-            if event.at < contact.expires_at:
+        live = contact.offers.pop(event.offer_id, None)
+        if live is None or live.agent_id != event.agent_id:
+            self._broken("P3", event, f"{event.offer_id} is no live offer")
+        elif isinstance(event, routing.OfferExpired):
+            self.latest = max(self.latest, event.at - self._time_of(live))
+            if event.at < live.expires_at:
                 self._broken("P6", event, f"{event.offer_id} ended before its time-out")
         self._agent(event.key, event.agent_id).holds.pop(event.contact_id, None)
-        contact.offer = contact.offered_to = None
-        self._waits(contact, event, True)
+        self._waits(contact, event, not contact.offers and contact.accepted is None)
 
     def _assigned(self, contact: ContactView, event: routing.ContactAssigned) -> None:
         if contact.owner is not None:
             self._broken("P3", event, f"assigned while {contact.owner} owns it")
-        if contact.offer is not None:
-            self._broken("P3", event, f"assigned while {contact.offer} is live")
+        if contact.offers:
+            self._broken("P3", event, f"assigned while {[*contact.offers]} are live")
         if event.offer_id is not None and event.offer_id != contact.accepted:
             self._broken("P7", event, f"{event.offer_id} was not accepted")
         agent = self._agent(event.key, event.agent_id)
         if event.offer_id is None and not event.forced:
             self._hold(contact, event, agent, event.units)
         agent.holds[event.contact_id] = Held(contact.channel, contact.medium, event.units)
-        contact.owner, contact.offered_to = event.agent_id, None
+        contact.owner, contact.accepted = event.agent_id, None
         self._waits(contact, event, False)
 
     def _let_go(
@@ -272,11 +284,12 @@ class Auditor:
         self._ended_order.append((event.at, place))
 
     def _leaves(self, contact: ContactView, event: routing.ContactDecision) -> None:
-        if contact.offer is not None:
-            self._broken("P6", event, f"{contact.offer} never ended")
+        if contact.offers:
+            self._broken("P6", event, f"{[*contact.offers]} never ended")
         if contact.owner is not None:
             self._agent(event.key, contact.owner).holds.pop(event.contact_id, None)
-        contact.owner = contact.offer = None
+        contact.owner = None
+        contact.offers.clear()
 
     def _hold(self, contact: ContactView, event: routing.ContactDecision, agent: AgentView, units: int) -> None:
         more = Held(contact.channel, contact.medium, units)
@@ -300,26 +313,26 @@ class Auditor:
 
     def _still_live(self, now: int, key: str, contact_id: str, offer_id: str) -> None:
         """Whether a live offer past its time has an excuse."""
-        contact = self._contacts[key, contact_id]
-        excused_until = self._time_of(contact) + self._offer_grace
+        live = self._contacts[key, contact_id].offers[offer_id]
+        excused_until = self._time_of(live) + self._offer_grace
         if now <= excused_until:
             self._expiring.add(excused_until, (key, contact_id, offer_id))
         else:
-            detail = f"was due at {contact.expires_at}, its owner began at {self._restored_at}"
+            detail = f"was due at {live.expires_at}, its owner began at {self._restored_at}"
             self._found.append(Violation("P6", key, offer_id, now, detail))
 
     def _is_live(self, _at: int, offer: tuple[str, str, str]) -> bool:
         key, contact_id, offer_id = offer
         contact = self._contacts.get((key, contact_id))
-        return contact is not None and contact.offer == offer_id
+        return contact is not None and offer_id in contact.offers
 
     def _still_waits(self, since: int, place: tuple[str, str]) -> bool:
         contact = self._contacts.get(place)
         return contact is not None and contact.waits_since == since and not contact.flagged
 
-    def _time_of(self, contact: ContactView) -> int:
-        """When its live offer has to end: after a take-over any of them may take longer."""
-        return max(contact.expires_at, self._restored_at + TAKE_OVER_GRACE_SECONDS * SECOND)
+    def _time_of(self, offer: LiveOffer) -> int:
+        """When it has to end: after a take-over any of them may take longer."""
+        return max(offer.expires_at, self._restored_at + TAKE_OVER_GRACE_SECONDS * SECOND)
 
     def _waits(self, contact: ContactView, event: Event, waits: bool) -> None:
         contact.waits_since = event.at if waits else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from libs.common.events import SECOND, Event, routing
 from services.router.core.core import RouterCore
 from services.router.core.partition import Partition
+from services.router.core.state import set_offers
 
 
 class OffersTwice(RouterCore):
@@ -20,6 +23,40 @@ class OffersTwice(RouterCore):
                 floor.enter(contact)
                 floor.seek(contact)
                 state.has_work(floor)
+
+
+class KeepsTheOthers(RouterCore):
+    """P3: whoever was asked beside the winner goes on being asked."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        return tuple(one for one in decided if getattr(one, "reason", None) != "accepted_by_another")
+
+
+class AsksTooMany(RouterCore):
+    """P3: one agent more is asked at once than the queue wants."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if isinstance(event, routing.ContactQueued) and event.parallel_offers > 1:
+            contact = state.floor(event.key).contacts[event.contact_id]
+            contact.rules = replace(contact.rules, parallel_offers=event.parallel_offers + 1)
+
+
+class LetsBothWin(RouterCore):
+    """P7: each who is asked may accept."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        lost = [one for one in decided if getattr(one, "reason", None) == "accepted_by_another"]
+        wins = (
+            routing.OfferAccepted(
+                key=one.key, at=one.at, contact_id=one.contact_id, offer_id=one.offer_id, agent_id=one.agent_id
+            )
+            for one in lost
+            if isinstance(one, routing.OfferWithdrawn)
+        )
+        return (*decided[:1], *wins, *decided[1:]) if lost else decided
 
 
 class ForgetsTheSlot(RouterCore):
@@ -74,7 +111,8 @@ class TimersComeEarly(RouterCore):
         super().evolve(state, event)
         if isinstance(event, routing.ContactOffered):
             contact = state.floor(event.key).contacts[event.contact_id]
-            contact.offer_expires_at = event.at + SECOND
+            early = (replace(offer, expires_at=event.at + SECOND) for offer in contact.offers)
+            set_offers(contact, tuple(early))
             state.timers.of_contact(state.floor(event.key), contact)
 
 
@@ -130,11 +168,11 @@ class SkipsNumbers(RouterCore):
 
 
 BROKEN = {
-    "P3": (OffersTwice, KeepsWhatWasTransferred),
+    "P3": (OffersTwice, KeepsTheOthers, AsksTooMany, KeepsWhatWasTransferred),
     "P4": (ForgetsTheSlot,),
     "P5": (AsksTheAbsent,),
     "P6": (LosesTimers, TimersComeEarly),
-    "P7": (AcceptsTwice, ClosesTwice),
+    "P7": (AcceptsTwice, ClosesTwice, LetsBothWin),
     "P9": (LosesContacts,),
     "P10": (SkipsNumbers,),
 }

@@ -355,8 +355,9 @@ class BruteForce:
         )
 
     def could_hold(self, person: Person, one: Work) -> bool:
+        names = one.fact.channel, one.fact.medium
         fits = self.cost(person, one.fact) <= person.capacity.units
-        return fits and all(person.capacity.max.get(name, 1) > 0 for name in (one.fact.channel, one.fact.medium))
+        return fits and all(person.capacity.max.get(name, 1) > 0 for name in names)
 
     def anyone(self, one: Work, steps: list[int] | None = None) -> bool:
         steps = list(range(len(one.queue.relax) + 1)) if steps is None else steps

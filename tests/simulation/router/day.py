@@ -78,7 +78,9 @@ class Day:
         return b.queue(
             queue_id, match=match, order=r.randint(1, 3), relax=relaxing,
             requirement=r.choice([None, Requirement(), b.need("billing:2"), b.need("tech")]),
-            offer_seconds=r.choice([5, 20, 60]), offers_max=r.randint(1, 5),
+            offer_seconds=r.choice([5, 20, 60]), parallel_offers=r.choice([1, 1, 2, 3, 5]),
+            offer_seconds_by_medium=r.choice([{}, {}, {"voice": 10}]),
+            auto_accept=r.choice([(), (), ("voice",), ("live", "voice")]), offers_max=r.randint(1, 5),
             wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]),
         )  # fmt: skip
 
@@ -89,6 +91,7 @@ class Day:
             skilled["public"] = 3
         put, available = b.agent(
             agent_id, *(f"{skill}:{level}" for skill, level in skilled.items()),
+            missed_offers_max=r.choice([0, 1, 3]),
             units=r.choice([40, 100, 120]), max=r.choice([{}, {"voice": 1}, {"email": 2, "live": 1}]),
         )  # fmt: skip
         return (put, available) if r.random() < 0.8 else (put,)
@@ -131,6 +134,9 @@ class Day:
         self._plan(second, r.choice([
             b.presence(agent_id, r.choice(["away", "busy", "offline", "available"])),
             b.presence(agent_id, "available", lease=r.choice([5, 60, 600])),
+            b.presence(agent_id, r.choice(["away", "offline"]), when_free=True, reason="break"),
+            b.presence(agent_id, until=b.START + (second + r.choice([60, 900])) * SECOND),
+            b.make(commands.ExtendWrapUp, agent_id=agent_id, contact_id=contact_id, seconds=r.choice([10, 90])),
             b.make(commands.RenewLeases, leases={agent_id: 30, "ghost": 30}),
             b.make(commands.CloseContact, **about), b.make(commands.AbandonContact, **about),
             b.make(commands.ParkContact, **about, until=b.START + (second + r.choice([60, 900])) * SECOND),
@@ -178,6 +184,9 @@ class Day:
                 self._on_offer(event)
             case routing.ContactAssigned():
                 self._on_assigned(event)
+            case routing.ContactWrapUpStarted() if self.random.random() < 0.3:
+                self._soon(5, b.make(commands.ExtendWrapUp, agent_id=event.agent_id, contact_id=event.contact_id,
+                                     seconds=self.random.choice([10, 50, 70])))  # fmt: skip
             case _:
                 pass
 

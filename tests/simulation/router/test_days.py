@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from libs.common.events.routing import AgentPresenceChanged, OfferAccepted
 from services.router.core.core import RouterCore
 from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
@@ -40,6 +41,15 @@ def test_every_command_has_one_outcome(seed: int) -> None:
     answered = [outcome.command_id for outcome in day.pool.outcomes]
     assert len(answered) == len(set(answered)) > 0, f"seed {seed}"
     assert {outcome.status for outcome in day.pool.outcomes} <= {200, 403, 404, 409, 422}, f"seed {seed}"
+
+
+def test_the_days_have_what_they_are_for() -> None:
+    """Racers, accepts by the queue, breaks and shift ends that wait for the last contact, people who don't answer."""
+    emitted = [one.event for seed in range(20) for one in Day(seed).run().pool.emitted]
+    seen = {getattr(event, "reason", None) for event in emitted} | {event.type for event in emitted}
+    assert {"accepted_by_another", "missed_offers", "shift_ended", "break", "contact.wrap_up_extended"} <= seen
+    assert any(isinstance(event, OfferAccepted) and event.automatic for event in emitted)
+    assert any(isinstance(event, AgentPresenceChanged) and event.next_status for event in emitted)
 
 
 @pytest.mark.parametrize(("promise", "core"), PLANTED, ids=[core.__name__ for _, core in PLANTED])
