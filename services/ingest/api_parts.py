@@ -67,5 +67,5 @@ async def check_own_work(ingest: Ingest, by: Caller, contact_id: str) -> None:
     if by.role != "agent":
         return
     row = await ingest.database.pool.fetchrow(OWN_WORK, by.workspace, contact_id)
-    if row is None or by.agent_id not in tuple(row):
+    if row is None or by.agent_id not in (row["agent_id"], *(row["offered_to"] or ())):
         raise NotFound("no such contact")

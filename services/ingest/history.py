@@ -105,9 +105,13 @@ LAST_AGENT: Final = """
     UPDATE ingest_customers SET last_agent = $3 WHERE workspace = $1 AND customer_id =
         (SELECT customer_id FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2)
 """
-OFFERED: Final = "UPDATE ingest_contacts SET offered_to = $3 WHERE workspace = $1 AND contact_id = $2"
+OFFERED: Final = """
+    UPDATE ingest_contacts SET offered_to = array_append(array_remove(coalesce(offered_to, '{}'), $3::varchar), $3)
+    WHERE workspace = $1 AND contact_id = $2
+"""
 UNOFFERED: Final = """
-    UPDATE ingest_contacts SET offered_to = NULL WHERE workspace = $1 AND contact_id = $2 AND offered_to = $3
+    UPDATE ingest_contacts SET offered_to = nullif(array_remove(offered_to, $3::varchar), '{}')
+    WHERE workspace = $1 AND contact_id = $2
 """
 ASSIGNED: Final = """
     UPDATE ingest_contacts SET agent_id = $3, offered_to = NULL WHERE workspace = $1 AND contact_id = $2

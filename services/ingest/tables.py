@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Identity, Index, LargeBinary, Text, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Identity, Index, LargeBinary, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 
@@ -92,7 +93,8 @@ class IngestContact(SQLModel, table=True):
     attributes: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     routed_queue: str | None = None
     agent_id: str | None = None
-    offered_to: str | None = None
+    offered_to: list[str] | None = Field(default=None, sa_column=Column(ARRAY(String), nullable=True))
+    """Who has its live offers; never empty."""
 
 
 class IngestMessage(SQLModel, table=True):

@@ -9,12 +9,12 @@ from fastapi import Depends, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from libs.common.commands import Commands
-from libs.common.errors import NotFound
+from libs.common.errors import FieldError, Invalid, NotFound
 from libs.common.events import SECOND
 from libs.common.events.codec import Envelope, encode_value
-from libs.common.events.commands import CompleteWrapUp, DeleteAgent, PutAgent, SetPresence
+from libs.common.events.commands import CompleteWrapUp, DeleteAgent, ExtendWrapUp, PutAgent, SetPresence
 from libs.common.http import ApiRouter, Id, Page, Paging, from_app, page_of
-from services.router.api_models import AgentBody, PresenceBody, WrapUpGiven
+from services.router.api_models import AgentBody, PresenceBody, WrapUpExtensionBody, WrapUpGiven
 from services.router.api_parts import (
     Admin,
     Asking,
@@ -34,7 +34,7 @@ from services.router.api_views import (
     PresenceView,
     agent_view,
     contact_view,
-    offer_view,
+    offer_views,
     presence_view,
 )
 from services.router.core.state import Agent
@@ -52,7 +52,8 @@ async def put_agent(
     capacity = body.capacity.value()
     await check_pool(shell, pools, by.workspace, body.pool)
     await shell.names.claim(by.workspace, "agent", agent_id, body.pool, body.name)
-    await ask(PutAgent, by, body.pool, agent_id=agent_id, skills=body.skills, capacity=capacity)
+    rules: dict[str, Any] = {"capacity": capacity, "missed_offers_max": body.missed_offers_max}
+    await ask(PutAgent, by, body.pool, agent_id=agent_id, skills=body.skills, **rules)
     return await shown(shell, by.workspace, agent_id)
 
 
@@ -99,23 +100,31 @@ async def put_presence(
     ask: Asking,
     commands: Annotated[Commands, Depends(from_app(Commands))],
 ) -> PresenceView:
-    """Say whether the agent is there; repeated before `lease_until`, it keeps the agent there."""
+    """Say whether the agent is there; repeated before `lease_until`, it keeps the agent there.
+
+    `when_free` lets the agent finish first; `until` is the end of the shift. Each call says all of it: what it leaves
+    out is wanted no longer.
+    """
     check_own(by, agent_id)
     row = await shell.reads.entity(by.workspace, "agent", agent_id)
-    now = shell.clock.now()
+    now, until = shell.clock.now(), body.until_instant()
+    if until is not None and until <= now:
+        raise Invalid("the shift is over", errors=[FieldError("/until", "must be later than now")])
     if is_heartbeat(row.entity(Agent), body, now):
         commands.renew_lease(by.workspace, row.pool, agent_id, body.lease_seconds)
         agent = row.entity(Agent)
         agent.lease_until = now + body.lease_seconds * SECOND
         return presence_view(agent)
-    await ask(SetPresence, by, row.pool, agent_id=agent_id, **body.model_dump())
+    wish = body.model_dump() | {"until": until}
+    await ask(SetPresence, by, row.pool, agent_id=agent_id, **wish)
     return presence_view((await shell.reads.entity(by.workspace, "agent", agent_id)).entity(Agent))
 
 
 def is_heartbeat(agent: Agent, body: PresenceBody, now: int) -> bool:
     """Whether nothing but the lease changes."""
-    alive = agent.lease_until is not None and agent.lease_until > now
-    return alive and body.status == agent.status != "offline" and body.reason == agent.reason
+    alive = agent.lease_until is not None and agent.lease_until > now and agent.status != "offline"
+    same = body.status == (agent.next_status or agent.status) and (body.when_free or agent.next_status is None)
+    return alive and same and (body.reason, body.until_instant()) == (agent.reason, agent.until)
 
 
 @router.post("/v1/agents/{agent_id}/wrap-up/complete")
@@ -127,6 +136,18 @@ async def complete_wrap_up(
     return await ask(CompleteWrapUp, by, row.pool, agent_id=agent_id, contact_id=body.contact_id)
 
 
+@router.post("/v1/agents/{agent_id}/wrap-up/extend")
+async def extend_wrap_up(
+    agent_id: Id, by: Worker, shell: Shelled, ask: Asking, body: WrapUpExtensionBody
+) -> dict[str, Any]:
+    """More time for a contact that the agent is wrapping up: in all at most three times its queue's
+    `wrap_up_seconds`, else 422 `wrap_up_too_long` with the `extendable_seconds` that are left."""
+    check_own(by, agent_id)
+    row = await shell.reads.entity(by.workspace, "agent", agent_id)
+    fields: dict[str, Any] = {"contact_id": body.contact_id, "seconds": body.seconds}
+    return await ask(ExtendWrapUp, by, row.pool, agent_id=agent_id, **fields)
+
+
 @router.get("/v1/agents/{agent_id}/offers")
 async def list_offers(agent_id: Id, by: ReaderOrAgent, shell: Shelled) -> Page[OfferView]:
     """The agent's live offers, the oldest contact first; an agent has few, so they come on one page."""
@@ -136,7 +157,7 @@ async def list_offers(agent_id: Id, by: ReaderOrAgent, shell: Shelled) -> Page[O
 
 
 def offers(held: list[Row], agent_id: str) -> list[OfferView]:
-    return [offer_view(row) for row in held if row.offered_to == agent_id]
+    return [offer for row in held for offer in offer_views(row, agent_id)]
 
 
 # -- the desk's stream ------------------------------------------------------------------------------------------

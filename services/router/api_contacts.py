@@ -129,7 +129,7 @@ async def received_contact(request: Request, workspace: str, contact_id: str) ->
 async def readable(shell: Shell, by: Caller, contact_id: str) -> Row:
     """A contact that the caller may see. Raises NotFound, also for an agent who has nothing to do with it."""
     row = await shell.reads.entity(by.workspace, "contact", contact_id)
-    if by.role == "agent" and by.agent_id not in (row.agent, row.offered_to):
+    if by.role == "agent" and by.agent_id not in (row.agent, *(row.offered_to or ())):
         raise NotFound("there is no such contact")
     return row
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Body
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from libs.common.errors import FieldError, NotSupported
 from libs.common.events import values
@@ -14,6 +14,7 @@ from libs.common.events.codec import instant
 from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
 from services.router.core import limits
+from services.router.core.presence import LEAVES
 from services.router.core.state import DEFAULT_WEIGHTS
 from services.router.core.work import GOES_ON
 
@@ -95,15 +96,36 @@ class AgentBody(StrictModel):
     skills: Annotated[dict[Id, Level], Field(max_length=SKILLS_MAX)] = {}
     preferred_queues: list[Id] = []
     capacity: CapacityBody = CapacityBody()
+    missed_offers_max: Annotated[int, Field(ge=0, le=limits.MISSED_OFFERS_MAX)] = 3
+    """After so many offers missed in a row the agent goes `away` with the reason `missed_offers`; 0: never."""
 
     def refuse_what_is_not_built(self) -> None:
         refuse("/preferred_queues", self.preferred_queues, neutral=[])
+
+
+def for_who_leaves(when_free: bool, info: ValidationInfo) -> bool:
+    if when_free and info.data.get("status") not in LEAVES:
+        raise ValueError("only away and offline can wait until the agent is free")
+    return when_free
+
+
+def for_who_is_there(until: datetime | None, info: ValidationInfo) -> datetime | None:
+    if until is not None and info.data.get("status") == "offline":
+        raise ValueError("who is offline has no shift that ends")
+    return until
 
 
 class PresenceBody(StrictModel):
     status: values.PresenceStatus
     reason: Tag | None = None
     lease_seconds: Annotated[int, Field(ge=1, le=limits.LEASE_SECONDS_MAX)] = 60
+    when_free: Annotated[bool, AfterValidator(for_who_leaves)] = False
+    """For `away` and `offline`: no new work from now on, and busy until the last contact leaves."""
+    until: Annotated[datetime | None, AfterValidator(for_who_is_there)] = None
+    """The end of the shift: no new work from then on, and offline when free."""
+
+    def until_instant(self) -> int | None:
+        return None if self.until is None else instant(self.until.isoformat())
 
 
 class QueueBody(StrictModel):
@@ -114,7 +136,12 @@ class QueueBody(StrictModel):
     requirement: Requirement | None = None
     relax: Annotated[list[RelaxStep], Field(max_length=RELAX_STEPS_MAX), AfterValidator(ascending)] = []
     offer_seconds: Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)] = 20
-    parallel_offers: int = 1
+    offer_seconds_by_medium: dict[values.Medium, Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)]] = {}
+    """How long an offer of this medium lasts, instead of `offer_seconds`."""
+    parallel_offers: Annotated[int, Field(ge=1, le=limits.PARALLEL_OFFERS_MAX)] = 1
+    """So many agents are asked at once; the first to accept gets the contact."""
+    auto_accept: list[values.Medium] = []
+    """What is offered of these media is assigned at once."""
     offers_max: Annotated[int, Field(ge=1, le=limits.OFFERS_MAX)] = 5
     wrap_up_seconds: Annotated[int, Field(ge=0, le=limits.WRAP_UP_SECONDS_MAX)] = 0
     last_agent_seconds: Annotated[int, Field(ge=0, le=limits.LAST_AGENT_SECONDS_MAX)] = 45
@@ -124,13 +151,17 @@ class QueueBody(StrictModel):
     overflow: dict[str, Any] | None = None
 
     def refuse_what_is_not_built(self) -> None:
-        refuse("/parallel_offers", self.parallel_offers, neutral=1)
         for field in ("hours", "timezone", "country", "overflow"):
             refuse(f"/{field}", getattr(self, field), neutral=None)
 
 
 class PoolBody(StrictModel):
     name: Name | None = None
+
+
+class WrapUpExtensionBody(StrictModel):
+    contact_id: Id
+    seconds: Annotated[int, Field(ge=1, le=(limits.WRAP_UP_TIMES_MAX - 1) * limits.WRAP_UP_SECONDS_MAX)]
 
 
 class DeclineBody(StrictModel):

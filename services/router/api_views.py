@@ -34,6 +34,10 @@ class PresenceView(BaseModel):
     status: str
     reason: str | None
     lease_until: datetime | None
+    next_status: str | None
+    """What the agent becomes, for the reason, when the last contact leaves; busy until then."""
+    until: datetime | None
+    """The end of the shift."""
 
 
 class CapacityView(BaseModel):
@@ -49,6 +53,9 @@ class AgentView(PresenceView):
     skills: dict[str, int]
     preferred_queues: list[str]
     capacity: CapacityView
+    missed_offers: int
+    """In a row, by now."""
+    missed_offers_max: int
     used_units: int
     """Taken by offers, assignments and wrap-ups."""
 
@@ -113,7 +120,9 @@ class QueueView(BaseModel):
     requirement: Requirement | None
     relax: list[RelaxStep]
     offer_seconds: int
-    parallel_offers: int = 1
+    offer_seconds_by_medium: dict[str, int]
+    parallel_offers: int
+    auto_accept: list[str]
     offers_max: int
     wrap_up_seconds: int
     last_agent_seconds: int
@@ -136,7 +145,12 @@ class PolicyView(BaseModel):
 
 def presence_view(agent: Agent) -> PresenceView:
     return PresenceView(
-        agent_id=agent.id, status=agent.status, reason=agent.reason, lease_until=moment(agent.lease_until)
+        agent_id=agent.id,
+        status=agent.status,
+        reason=agent.reason,
+        lease_until=moment(agent.lease_until),
+        next_status=agent.next_status,
+        until=moment(agent.until),
     )
 
 
@@ -150,21 +164,27 @@ def agent_view(row: Row, name: str | None, used_units: int) -> AgentView:
         skills=agent.skills,
         preferred_queues=list(agent.preferred_queues),
         capacity=CapacityView(units=capacity.units, cost=capacity.cost, max=capacity.max),
+        missed_offers=agent.missed,
+        missed_offers_max=agent.missed_offers_max,
         used_units=used_units,
     )
 
 
-def offer_view(row: Row) -> OfferView:
+def offer_views(row: Row, agent_id: str) -> list[OfferView]:
+    """The live offers that this agent has of the contact: one, or none."""
     contact = row.entity(Contact)
-    expires = contact.offer_expires_at or 0
-    return OfferView(
-        offer_id=offer_id(contact),
-        contact_id=contact.id,
-        queue=contact.rules.queue,
-        medium=contact.medium,
-        offered_at=moment(expires - contact.rules.offer_seconds * SECOND),
-        expires_at=moment(expires),
-    )
+    return [
+        OfferView(
+            offer_id=offer_id(contact, offer.number),
+            contact_id=contact.id,
+            queue=contact.rules.queue,
+            medium=contact.medium,
+            offered_at=moment(offer.expires_at - contact.rules.offer_seconds * SECOND),
+            expires_at=moment(offer.expires_at),
+        )
+        for offer in contact.offers
+        if offer.agent_id == agent_id
+    ]
 
 
 def contact_view(row: Row, now: int, position: int | None = None) -> ContactView:
@@ -230,10 +250,12 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
 
 
 def live_offers(contact: Contact) -> list[LiveOffer]:
-    if contact.offer_agent is None:
-        return []
-    expires_at = moment(contact.offer_expires_at)
-    return [LiveOffer(offer_id=offer_id(contact), agent=contact.offer_agent, expires_at=expires_at)]
+    return [
+        LiveOffer(
+            offer_id=offer_id(contact, offer.number), agent=offer.agent_id, expires_at=moment(offer.expires_at)
+        )
+        for offer in contact.offers
+    ]
 
 
 def ending(row: Row) -> dict[str, Any]:
@@ -260,6 +282,9 @@ def queue_view(row: Row, name: str | None) -> QueueView:
             for step in queue.relax
         ],
         offer_seconds=queue.offer_seconds,
+        offer_seconds_by_medium=dict[str, int](queue.offer_seconds_by_medium.items()),
+        parallel_offers=queue.parallel_offers,
+        auto_accept=list(queue.auto_accept),
         offers_max=queue.offers_max,
         wrap_up_seconds=queue.wrap_up_seconds,
         last_agent_seconds=queue.last_agent_seconds,

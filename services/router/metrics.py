@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from libs.common.events import Event
 from libs.common.events.routing import (
+    AgentPresenceChanged,
     ContactAssigned,
     ContactCallbackRequested,
     ContactReferred,
@@ -22,6 +23,7 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
+from services.router.core.presence import MISSED_OFFERS
 
 TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
 
@@ -35,6 +37,9 @@ OLDEST_WAIT_SECONDS = Gauge(
 AGENTS = Gauge("omniroute_agents", "Agents by presence", ["state"])
 AGENT_CAPACITY_USED_RATIO = Gauge(
     "omniroute_agent_capacity_used_ratio", "Capacity in use, offers included, of all agents who are available"
+)
+AGENTS_SENT_AWAY_TOTAL = Counter(
+    "omniroute_agents_sent_away_total", "Agents who missed too many offers in a row and are away since"
 )
 OFFERS_TOTAL = Counter("omniroute_offers_total", "Offers that ended, by how", ["outcome"])
 ASSIGNMENTS_TOTAL = Counter("omniroute_assignments_total", "Contacts that got their agent", ["channel"])
@@ -76,5 +81,7 @@ def count(events: Iterable[Event]) -> None:
         elif (kind := MOVES.get(type(event))) is not None:
             drained = isinstance(event, ContactTransferred) and event.reason == "drained"
             MOVES_TOTAL.labels("drained" if drained else kind).inc()
+        elif isinstance(event, AgentPresenceChanged) and event.reason == MISSED_OFFERS:
+            AGENTS_SENT_AWAY_TOTAL.inc()
         elif (outcome := OUTCOMES.get(type(event))) is not None:
             OFFERS_TOTAL.labels(outcome).inc()

@@ -26,6 +26,7 @@ COLUMNS: Final = (
     "customer_id",
     "agent",
     "offered_to",
+    "offered_units",
     "opened_at",
     "waiting_since",
     "promise_at",
@@ -54,7 +55,8 @@ INSERT_EVENTS: Final = """
 """
 END_CONTACT: Final = """
     UPDATE router_entities SET state = $3, agent = coalesce($4, agent), ended = $5::text::json, ended_at = $6,
-    offered_to = NULL, unroutable = false WHERE workspace = $1 AND kind = 'contact' AND id = $2 RETURNING 1
+    offered_to = NULL, offered_units = NULL, unroutable = false
+    WHERE workspace = $1 AND kind = 'contact' AND id = $2 RETURNING 1
 """
 EVENTS_OF_CONTACT: Final = """
     SELECT type, doc::text AS doc FROM router_events WHERE workspace = $1 AND contact_id = $2 ORDER BY sequence
@@ -143,7 +145,8 @@ def contact_columns(contact: Contact) -> dict[str, Any]:
         "channel": contact.channel,
         "customer_id": contact.customer_id,
         "agent": contact.agent_id,
-        "offered_to": contact.offer_agent,
+        "offered_to": [offer.agent_id for offer in contact.offers] or None,
+        "offered_units": [offer.units for offer in contact.offers] or None,
         "opened_at": contact.opened_at,
         "waiting_since": contact.waiting_since,
         "promise_at": contact.waiting_since + (1_000 - contact.boost) * target // 1_000,

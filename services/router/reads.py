@@ -28,10 +28,12 @@ EARLY: Final = 'promise_at > $2 ORDER BY promise_at, id COLLATE "C"'
 apart, and equal ones stay equal."""
 WAITING: Final = "workspace = $1 AND kind = 'contact' AND state = 'waiting'"
 USED_UNITS: Final = """
-    SELECT coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
+    SELECT held.id, sum(held.units) AS units FROM router_entities AS contact,
+    unnest(coalesce(offered_to, ARRAY[agent]), coalesce(offered_units, ARRAY[contact.units])) AS held (id, units)
     WHERE workspace = $1 AND kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
-    AND (agent = ANY($2::text[]) OR offered_to = ANY($2::text[])) GROUP BY 1
+    AND (agent = ANY($2::varchar[]) OR offered_to && $2::varchar[]) GROUP BY 1
 """
+"""An offer takes of each who has one what it costs there; what is assigned takes it of its agent."""
 
 
 class Row(NamedTuple):
@@ -43,7 +45,7 @@ class Row(NamedTuple):
     doc: str
     state: str | None
     agent: str | None
-    offered_to: str | None
+    offered_to: list[str] | None
     ended: str | None
     ended_at: int | None
     opened_at: int | None
@@ -140,7 +142,8 @@ class Reads:
     async def held_by(self, workspace: str, agent: str) -> list[Row]:
         """The open contacts that an agent has, the parked ones too, and those on offer to the agent."""
         return await self._rows(
-            "workspace = $1 AND kind = 'contact' AND ended_at IS NULL AND (agent = $2 OR offered_to = $2)"
+            "workspace = $1 AND kind = 'contact' AND ended_at IS NULL"
+            " AND (agent = $2 OR offered_to @> ARRAY[$2::varchar])"
             " ORDER BY opened_at, id",
             workspace,
             agent,

@@ -35,7 +35,8 @@ OPEN_CONTACTS: Final = """
 AGENTS: Final = """
     SELECT agent.state, count(*), coalesce(sum(agent.units), 0), coalesce(sum(held.units), 0)
     FROM router_entities agent LEFT JOIN (
-        SELECT workspace, coalesce(offered_to, agent) AS id, sum(units) AS units FROM router_entities
+        SELECT workspace, one.id, sum(one.units) AS units FROM router_entities AS contact,
+        unnest(coalesce(offered_to, ARRAY[agent]), coalesce(offered_units, ARRAY[contact.units])) AS one (id, units)
         WHERE kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')
         AND ($1::text IS NULL OR workspace = $1) GROUP BY 1, 2
     ) held ON held.workspace = agent.workspace AND held.id = agent.id

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 
@@ -23,7 +24,12 @@ class RouterEntity(SQLModel, table=True):
         Index("router_contacts_state", "workspace", "state", "queue", postgresql_where=text("kind = 'contact'")),
         Index("router_contacts_customer", "workspace", "customer_id"),
         Index("router_contacts_agent", "workspace", "agent"),
-        Index("router_contacts_offered", "workspace", "offered_to"),
+        Index(
+            "router_contacts_offered",
+            "offered_to",
+            postgresql_using="gin",
+            postgresql_where=text("offered_to IS NOT NULL"),
+        ),
         Index("router_contacts_ended", "ended_at"),
     )
 
@@ -41,8 +47,10 @@ class RouterEntity(SQLModel, table=True):
     customer_id: str | None = None
     agent: str | None = None
     """Who owns the contact."""
-    offered_to: str | None = None
-    """Who has its live offer."""
+    offered_to: list[str] | None = Field(default=None, sa_column=Column(ARRAY(String), nullable=True))
+    """Who has its live offers."""
+    offered_units: list[int] | None = Field(default=None, sa_column=Column(ARRAY(Integer), nullable=True))
+    """What each of these offers takes of its agent's capacity."""
     opened_at: int | None = Field(default=None, sa_type=BigInteger)
     waiting_since: int | None = Field(default=None, sa_type=BigInteger)
     promise_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from libs.common.clock import VirtualClock
 from libs.common.events import SECOND
-from libs.common.events.routing import ContactAssigned, OfferDeclined
+from libs.common.events.routing import AgentPresenceChanged, ContactAssigned, OfferDeclined
 from libs.common.log.memory import MemoryWorld
 from libs.common.postgres import Database
 from services.router.__main__ import Running
@@ -48,6 +48,14 @@ async def test_decisions_are_counted_once(world: MemoryWorld, router: Running) -
     assert sample("assignments_total", channel="telegram") == 1
     assert sample("contact_wait_seconds_bucket", channel="telegram", le="5.0") == 0
     assert sample("contact_wait_seconds_bucket", channel="telegram", le="10.0") == 1
+
+
+async def test_who_is_sent_away_is_counted(world: MemoryWorld, router: Running) -> None:
+    before = sample("agents_sent_away_total")
+    for number, reason in enumerate(("lunch", "missed_offers"), start=1):
+        left = AgentPresenceChanged(key=KEY, at=AT, agent_id="ann", status="away", reason=reason)
+        await commit(world, router, decision(left, number), batch=number)
+    assert sample("agents_sent_away_total") - before == 1
 
 
 async def test_gauges_show_who_waits_and_who_works(

@@ -5,7 +5,7 @@ import pytest
 
 from libs.common.events.values import Capacity
 from libs.common.log import Draft, Record
-from services.router.core.state import Queue
+from services.router.core.state import Offer, Queue
 from services.router.mirror import is_mirrored, place, row_of
 from tests.integration.router.records import AT, agent, contact, state
 
@@ -21,8 +21,15 @@ def test_a_contacts_promise_moves_forward_by_its_boost() -> None:
 
 
 def test_an_offered_contact_names_who_it_is_offered_to() -> None:
-    (row,) = row_of(record(state("contact", contact(state="offered", offer_agent="ann", unroutable="no_agent"))))
-    assert (row["state"], row["offered_to"], row["agent"], row["unroutable"]) == ("offered", "ann", None, True)
+    offers = (Offer(1, "ann", AT, 20), Offer(3, "bob", AT, 30))
+    (row,) = row_of(record(state("contact", contact(state="offered", offers=offers, unroutable="no_agent"))))
+    assert (row["state"], row["agent"], row["unroutable"]) == ("offered", None, True)
+    assert (row["offered_to"], row["offered_units"]) == (["ann", "bob"], [20, 30])
+
+
+def test_a_contact_that_nobody_is_asked_for_is_offered_to_nobody() -> None:
+    (row,) = row_of(record(state("contact", contact())))
+    assert (row["offered_to"], row["offered_units"]) == (None, None)
 
 
 def test_an_agents_state_is_its_presence() -> None:

@@ -43,7 +43,7 @@ def test_a_moment_is_an_instant_in_utc() -> None:
 
 
 @pytest.mark.parametrize("field", [{"hours": "Mo-Su"}, {"timezone": "Europe/Rome"}, {"country": "IT"},
-                                   {"overflow": {}}, {"parallel_offers": 2}])  # fmt: skip
+                                   {"overflow": {}}])  # fmt: skip
 def test_a_queue_refuses_what_is_not_built(field: dict[str, object]) -> None:
     with pytest.raises(NotSupported) as refused:
         QueueBody.model_validate(field).refuse_what_is_not_built()
