@@ -62,7 +62,7 @@ class Site:
     def __init__(
         self, address: str, keys: Keys, log: Log, pools: Pools, clock: VirtualClock, database: Database
     ) -> None:
-        self._address = address
+        self.address = address
         self._database = database
         self._keys = keys
         self._log = log
@@ -83,7 +83,7 @@ class Site:
         name = agent or (role if workspace == "acme" else f"{workspace}-{role}")
         bearer = await self._keys.put(workspace, f"key-{name}", role, agent=agent)
         headers = {"Authorization": f"Bearer {bearer}"}
-        self._clients[name] = httpx.AsyncClient(base_url=self._address, headers=headers, timeout=DEADLINE_SECONDS)
+        self._clients[name] = httpx.AsyncClient(base_url=self.address, headers=headers, timeout=DEADLINE_SECONDS)
 
     async def end(self) -> None:
         for client in self._clients.values():
@@ -111,8 +111,11 @@ class Site:
         """What ingest would append; returns when the router's answers show it."""
         event = opened(contact_id, self.clock.now(), **fields)
         draft = decision(event, next(self._numbers))
-        await self._log.append(await self._pools.partition("acme", "main"), [draft])
+        await self._log.append(await self.partition(), [draft])
         await self.until(f"/v1/contacts/{contact_id}", lambda contact: contact.get("queue") is not None)
+
+    async def partition(self) -> int:
+        return await self._pools.partition("acme", "main")
 
     async def until(self, path: str, holds: Any) -> dict[str, Any]:
         async with asyncio.timeout(DEADLINE_SECONDS):
