@@ -131,7 +131,9 @@ def answered_and_back() -> Iterator[Step]:
     yield response(1, "9", agent_id="ann")
     yield 60
     yield command(commands.CloseContact, contact_id=con(1), agent_id="ann", resolution="refunded")
-    yield 60
+    yield 20
+    yield command(commands.ExtendWrapUp, agent_id="ann", contact_id=con(1), seconds=15)
+    yield 40
     yield post(1, 3)
     yield 5
     yield command(commands.AcceptOffer, offer_id=f"{con(1)}.r2.offer.1", agent_id="ann")
