@@ -115,12 +115,11 @@ class BruteForce:
         if fact.contact_id in self.work or fact.contact_id in self.ended:
             return
         reach = 1 if fact.visibility == "private" else max(1, fact.reach.views, fact.reach.followers)
-        parts = 130 * min(1.0, log10(reach) / 6), 50 * max(0.0, -fact.sentiment)
         tier = 50 * {"standard": 0, "silver": 1, "gold": 2}[fact.tier] / 2
-        boost = min(250, int(sum(parts) + tier + 100 * fact.strikes / 3 + 0.5))
+        parts = 130 * min(1.0, log10(reach) / 6), 50 * max(0.0, -fact.sentiment), tier, 100 * fact.strikes / 3
+        boost = min(250, int(sum(parts) + 0.5))
         one = Work(fact.contact_id, fact, self.queue, boost, min(fact.occurred_at, self.now), reach)
-        if (one.needs(0), one.calls) not in self.seen:
-            self.seen.append((one.needs(0), one.calls))
+        self.seen += [(one.needs(0), one.calls)] if (one.needs(0), one.calls) not in self.seen else []
         last = self.people.get(fact.last_agent or "")
         if last is not None and last.available and self.able(last, one):
             promise, quarter = one.since + one.target - boost * one.target // 1_000, one.target // 4
@@ -368,8 +367,8 @@ class BruteForce:
         return {who for who, shift in one.asked.items() if people[who].available and people[who].shift == shift}
 
     def everyone_was_asked(self, one: Work) -> bool:
-        here = (who for who in self.people.values() if who.available)
-        return {who.id for who in here if self.able(who, one) and self.could_hold(who, one)} <= self.still_asked(one)
+        able = {who.id for who in self.people.values() if who.available and self.able(who, one)}
+        return {who for who in able if self.could_hold(self.people[who], one)} <= self.still_asked(one)
 
     def fits(self, person: Person, one: Work) -> bool:
         if not (self.has_room(person, one) and self.able(person, one)):
