@@ -15,6 +15,7 @@ router = ApiRouter(tags=["operations"])
 
 Admin = Annotated[Caller, Depends(caller("admin"))]
 Root = Annotated[Caller, Depends(caller("root"))]
+Anyone = Annotated[Caller, Depends(caller())]
 KeysPart = Annotated[Keys, Depends(from_app(Keys))]
 WorkspacesPart = Annotated[Workspaces, Depends(from_app(Workspaces))]
 CreatedPart = Annotated[OnWorkspaceCreated, Depends(from_app(OnWorkspaceCreated))]
@@ -51,6 +52,15 @@ class KeyMade(StrictModel):
     key: str
 
 
+class Me(StrictModel):
+    """Whose key the request carries; `agent` for a key of role `agent`."""
+
+    key_id: str
+    workspace: str
+    role: str
+    agent: str | None
+
+
 class WorkspaceWanted(StrictModel):
     name: Name
 
@@ -69,6 +79,12 @@ class WorkspaceMade(StrictModel):
     """The key of its first admin, shown once; null when the workspace was there."""
 
     admin_key: str | None
+
+
+@router.get("/v1/me")
+async def get_me(me: Anyone) -> Me:
+    """What this key may do: any key may ask."""
+    return Me(key_id=me.key_id, workspace=me.workspace, role=me.role, agent=me.agent_id)
 
 
 @router.get("/v1/keys")

@@ -14,7 +14,10 @@ from services.console import access, dead_letters
 from services.console.asyncapi import document
 
 STATIC: Final = Path(__file__).parent / "static"
-FILES: Final = {"console.js": "text/javascript", "console.css": "text/css", "icon.svg": "image/svg+xml"}
+MEDIA: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+FILES: Final = {path.name: MEDIA[path.suffix] for path in STATIC.iterdir() if path.suffix in MEDIA}
+FRESH: Final = {"cache-control": "no-cache"}
+"""A browser asks again each time: the modules of two versions don't go together."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,14 +30,14 @@ for part in (access, dead_letters):
 
 @router.get("/", include_in_schema=False)
 async def console() -> FileResponse:
-    return FileResponse(STATIC / "index.html", media_type="text/html", headers={"content-security-policy": POLICY})
+    return FileResponse(STATIC / "index.html", media_type="text/html", headers={"content-security-policy": POLICY, **FRESH})
 
 
 @router.get("/static/{name}", include_in_schema=False)
 async def static(name: str) -> FileResponse:
     if name not in FILES:
         raise NotFound("there is no such file")
-    return FileResponse(STATIC / name, media_type=FILES[name])
+    return FileResponse(STATIC / name, media_type=FILES[name], headers=FRESH)
 
 
 @router.get("/asyncapi.json", tags=["operations"])

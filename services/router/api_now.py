@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from libs.common.commands import Commands, CommandStatus
 from libs.common.http import ApiRouter, Id, from_app
 from services.router.api_parts import Reader, ReaderOrAgent, Shelled
+from services.router.core.state import Queue
 from services.router.stats import FIGURES_EVERY_SECONDS, Figures, QueueFigures
 
 router = ApiRouter(tags=["now"])
@@ -42,7 +43,7 @@ async def stream_stats(by: Reader, shell: Shelled) -> AsyncIterator[ServerSentEv
 @router.get("/v1/queues/{queue_id}/stats")
 async def get_queue_stats(queue_id: Id, by: Reader, shell: Shelled) -> QueueFigures:
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
-    return await shell.stats.queue(by.workspace, queue_id, row.pool)
+    return await shell.stats.queue(by.workspace, row.entity(Queue), row.pool)
 
 
 @router.get("/v1/commands/{command_id}")

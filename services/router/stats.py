@@ -7,14 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
+import msgspec
 import structlog
 from pydantic import BaseModel
 
 from libs.common.clock import Clock
 from libs.common.events import SECOND
 from libs.common.events.codec import rfc3339
+from libs.common.events.values import Requirement
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.router import metrics
+from services.router.core.requirements import meets
+from services.router.core.state import Queue
 
 GAUGES_EVERY_SECONDS: Final = 2.0
 FIGURES_EVERY_SECONDS: Final = 1.0
@@ -42,6 +46,10 @@ AGENTS: Final = """
     ) held ON held.workspace = agent.workspace AND held.id = agent.id
     WHERE agent.kind = 'agent' AND agent.state <> 'deleted'
     AND ($1::text IS NULL OR agent.workspace = $1) AND ($2::text IS NULL OR agent.pool = $2) GROUP BY 1
+"""
+PROFILES: Final = """
+    SELECT (doc->'skills')::text, coalesce(state, 'offline'), count(*) FROM router_entities
+    WHERE workspace = $1 AND kind = 'agent' AND pool = $2 AND state <> 'deleted' GROUP BY 1, 2
 """
 
 log = structlog.get_logger()
@@ -91,6 +99,8 @@ class QueueFigures(BaseModel):
     """Null here: the share of targets met is what `GET /v1/attainment` answers."""
     agents: dict[str, int]
     """All agents of the queue's pool by presence."""
+    able: dict[str, int]
+    """Those of them who meet the queue's requirement, before any relaxation."""
 
 
 Rows = Sequence[Any]
@@ -117,19 +127,28 @@ class Stats:
             capacity_used=sum(int(row[3]) for row in available),
         )
 
-    async def queue(self, workspace: str, queue: str, pool: str) -> QueueFigures:
-        contacts, agents = await self._rows(workspace, queue, pool)
+    async def queue(self, workspace: str, queue: Queue, pool: str) -> QueueFigures:
+        contacts, agents = await self._rows(workspace, queue.id, pool)
         now = self._clock.now()
         states: dict[States, int] = {"waiting": 0, "offered": 0, "assigned": 0, "parked": 0, "wrap_up": 0}
         return QueueFigures(
-            queue_id=queue,
+            queue_id=queue.id,
             pool=pool,
             at=rfc3339(now),
             **(states | {state: count for state, count in _by(1, contacts).items() if state in states}),
             unroutable=sum(row[5] for row in contacts if row[4]),
             longest_wait_seconds=_longest(contacts, now),
             agents=presences(agents),
+            able=await self._able(workspace, pool, queue.requirement),
         )
+
+    async def _able(self, workspace: str, pool: str, requirement: Requirement | None) -> dict[str, int]:
+        """Agents by presence, of the profiles that meet the requirement: a pool has many agents and few profiles."""
+        able = Counter(dict.fromkeys(PRESENCES, 0))
+        for skills, presence, count in await self._database.pool.fetch(PROFILES, workspace, pool):
+            if meets(msgspec.json.decode(skills or "{}"), requirement):
+                able[presence] += count
+        return dict(able)
 
     async def _rows(self, workspace: str | None, queue: str | None, pool: str | None) -> tuple[Rows, Rows]:
         async with self._database.pool.acquire() as connection:

@@ -63,6 +63,16 @@ async def test_an_agents_key_is_one_agents(platform: Platform) -> None:
         assert (await http.get("/doors/agent")).json() == {"workspace": "default", "key": "ann", "agent": "ann"}
 
 
+async def test_a_key_says_what_it_is(platform: Platform) -> None:
+    key = await platform.keys.put("default", "k", "agent", agent="ann")
+    async with platform.client(key) as http:
+        assert (await http.get("/v1/me")).json() == {
+            "key_id": "k", "workspace": "default", "role": "agent", "agent": "ann",
+        }  # fmt: skip
+    async with platform.client(None) as http:
+        assert (await http.get("/v1/me")).status_code == 401
+
+
 async def test_the_life_of_a_key(platform: Platform) -> None:
     async with platform.client(platform.root_key, doors()) as http:
         first, second = [(await http.put("/v1/keys/k", json={"role": "viewer"})).json()["key"] for _ in range(2)]

@@ -321,6 +321,19 @@ async def test_the_figures_of_the_moment(site: Site) -> None:
     assert (queue["waiting"], queue["longest_wait_seconds"], queue["agents"]["available"]) == (1, 5.0, 1)
 
 
+async def test_a_queue_counts_who_can_take_what_it_asks(site: Site) -> None:
+    await site.put("/v1/queues/social", QUEUE)
+    await site.put("/v1/agents/ann", {"skills": {"public": 2}})
+    await site.put("/v1/agents/bob", {"skills": {"public": 2, "phone": 1}})
+    await site.put("/v1/agents/cat", {"skills": {"public": 1}})
+    await site.put("/v1/agents/dan", {})
+    await site.put("/v1/agents/ann/presence", {"status": "available"})
+    await site.put("/v1/agents/cat/presence", {"status": "available"})
+    queue = await site.get("/v1/queues/social/stats")
+    assert (queue["agents"]["available"], queue["agents"]["offline"]) == (2, 2)
+    assert queue["able"] == {"available": 1, "busy": 0, "away": 0, "offline": 1}
+
+
 async def test_the_figures_are_streamed_when_they_change(site: Site) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS), site.stream("/v1/stats/stream") as events:
         name, figures = await anext(events)
