@@ -33,7 +33,7 @@ class Tab:
 
     def sign_in(self, key: str) -> None:
         self.page.get_by_label("API key").fill(key)
-        self.page.get_by_role("button", name="Open the board").click()
+        self.page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture(scope="module")

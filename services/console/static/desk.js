@@ -1,0 +1,249 @@
+// An agent's desk: presence, offers with their time, and what the agent holds. The house tells of every change by a
+// stream; what stands is then read again. The lease is renewed only while the stream is heard: who wouldn't see an
+// offer isn't there.
+import { done, opens, send, shut, told } from "./asks.js";
+import { $, keep, make, meter, say } from "./parts.js";
+import { Refused, all, events, get, list, post, put } from "./rest.js";
+import * as talk from "./talk.js";
+import { count, duration, heard, now, short, spoken, until } from "./words.js";
+
+const LEASE_SECONDS = 60; // renewed every 15 s, see pulse.js
+const TICK_MS = 500;
+const HELD = ["assigned", "wrap_up", "parked"];
+const QUEUES_MAX = 1000;
+const EXCERPT = 280;
+
+let me = null;
+let agent = null;
+let offers = [];
+let held = [];
+let asked = new Set(); // the offers that were told of
+const queues = new Map(); // names
+const known = new Map(); // by contact: {contact, clocks, excerpt}
+
+const mine = () => `/v1/agents/${encodeURIComponent(me)}`;
+const contactPath = (id) => `/v1/contacts/${encodeURIComponent(id)}`;
+export const queueName = (id) => queues.get(id) ?? id ?? "–";
+
+// One sitting: as long as the stream lasts.
+export async function sit(agentId, signal, live) {
+  me = agentId;
+  const pulse = new Worker("/static/pulse.js");
+  const ticking = setInterval(tick, TICK_MS);
+  pulse.onmessage = beat;
+  try {
+    for (const queue of await all("/v1/queues", QUEUES_MAX, signal)) queues.set(queue.queue_id, queue.name ?? queue.queue_id);
+    for await (const { type } of events(`${mine()}/stream`, signal)) {
+      live("on", "live");
+      await (type === "snapshot" ? beat() : look());
+    }
+  } finally {
+    pulse.terminate();
+    clearInterval(ticking);
+  }
+  live("lost", "connection lost, trying again");
+}
+
+export function clear() {
+  me = agent = null;
+  offers = held = [];
+  asked = new Set();
+  known.clear();
+  talk.clear();
+  show();
+}
+
+async function beat() {
+  await look();
+  if (agent === null || agent.status === "offline") return;
+  try {
+    await sayPresence(agent.status, agent.reason);
+  } catch {
+    // Whoever can't be reached is noticed by the stream, too.
+  }
+}
+
+async function sayPresence(status, reason = null) {
+  const { lease_until } = await put(`${mine()}/presence`, { status, reason, lease_seconds: LEASE_SECONDS });
+  if (lease_until) heard(Date.parse(lease_until) - LEASE_SECONDS * 1000);
+}
+
+// -- reading -----------------------------------------------------------------------------------------------------
+
+let looking = null;
+let stale = false;
+
+// Reads what stands; whoever asks while that is under way gets another look after it.
+export function look() {
+  stale = true;
+  looking ??= (async () => {
+    while (stale) {
+      stale = false;
+      await read();
+    }
+  })().catch((failure) => {
+    if (failure instanceof Refused && me !== null) told(failure.message);
+  }).finally(() => { looking = null; });
+  return looking;
+}
+
+async function read() {
+  const [found, asking, ...holding] = await Promise.all([
+    get(mine()), list(`${mine()}/offers`), ...HELD.map((state) => list(`/v1/contacts?agent=${encodeURIComponent(me)}&state=${state}&limit=200`)),
+  ]);
+  if (me === null) return; // Signed out meanwhile.
+  [agent, offers, held] = [found, asking, holding.flat()];
+  await learn([...offers, ...held]);
+  if (me !== null) show();
+}
+
+// What an offer doesn't say itself, and what the clocks of all these contacts say now.
+async function learn(contacts) {
+  const ids = new Set(contacts.map((contact) => contact.contact_id));
+  for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+  await Promise.all([...ids].map(async (id) => {
+    const [contact, clocks, messages] = await Promise.all([
+      get(contactPath(id)), list(`${contactPath(id)}/clocks`), known.has(id) ? null : list(`${contactPath(id)}/messages?limit=200`),
+    ]).catch(() => []); // It was somebody else's by then: the next look shows it.
+    const last = messages?.findLast((message) => message.author === "customer" && message.text);
+    if (contact) known.set(id, { contact, clocks, readAt: now(), excerpt: known.get(id)?.excerpt ?? last?.text ?? "" });
+  }));
+}
+
+// -- showing -----------------------------------------------------------------------------------------------------
+
+function show() {
+  if (agent !== null) showPresence();
+  showOffers();
+  keep($("work"), held, (contact) => contact.contact_id, buildWork, showWork);
+  $("no-work").hidden = held.length > 0;
+  talk.follow(held, known);
+  markOpen();
+  tick();
+  document.title = `${offers.length ? `(${offers.length}) ` : ""}Desk · omniroute`;
+}
+
+const PRESENCE = {
+  available: "You are available: offers come to you.", busy: "You are busy: nothing new comes.",
+  away: "You are away: nothing new comes.", offline: "You are offline: nothing new comes.",
+};
+
+function showPresence() {
+  $("you-title").textContent = agent.name ?? agent.agent_id;
+  const reason = { lease_ended: "the desk wasn't heard for a while", missed_offers: "offers were missed" }[agent.reason] ?? spoken(agent.reason ?? "");
+  say($("presence"), `${PRESENCE[agent.status] ?? spoken(agent.status)}${reason && ` (${reason})`}`);
+  $("presence").dataset.status = agent.status;
+  for (const status of ["available", "away", "offline"]) $(`be-${status}`).ariaPressed = String(agent.status === status);
+  say($("load-text"), `${agent.used_units} of ${agent.capacity.units} units in use`);
+  $("load").replaceChildren(meter(agent.used_units, agent.capacity.units));
+  $("no-offers").textContent = agent.status === "available" ? "Nothing is offered to you now." : "Nothing is offered to you until you are available.";
+}
+
+function showOffers() {
+  keep($("offers"), offers, (offer) => offer.offer_id, buildOffer, showOffer);
+  $("no-offers").hidden = offers.length > 0;
+  const fresh = offers.filter((offer) => !asked.has(offer.offer_id));
+  if (fresh.length) say($("heard"), `New offer: ${fresh.map((offer) => `${headline(offer)}, ${duration(until(offer.expires_at))} to answer`).join("; ")}.`);
+  else if (asked.size > offers.length) say($("heard"), offers.length ? "An offer is gone." : "No offer is left.");
+  asked = new Set(offers.map((offer) => offer.offer_id));
+}
+
+function headline({ contact_id, medium, queue }) {
+  const contact = known.get(contact_id)?.contact;
+  return `${contact ? `${contact.channel} · ${contact.visibility}` : medium}, ${queueName(queue)}`;
+}
+
+function buildOffer({ offer_id, contact_id }) {
+  const card = $("offer").content.firstElementChild.cloneNode(true);
+  const [form, decline] = [card.querySelector("form"), card.querySelector(".decline")];
+  for (const radio of form.querySelectorAll("input")) radio.name = `why-not-${offer_id}`;
+  opens(decline, form);
+  card.querySelector(".accept").addEventListener("click", async () => {
+    const path = `/v1/offers/${encodeURIComponent(offer_id)}/accept`;
+    const taken = await done(() => post(path), "Accepted: it is yours.");
+    await look();
+    if (taken) openContact(contact_id);
+  });
+  form.addEventListener("submit", async (submitted) => {
+    submitted.preventDefault();
+    const reason = form.querySelector("input:checked").value;
+    if (await send(form, `/v1/offers/${encodeURIComponent(offer_id)}/decline`, { reason }, "Declined.")) shut(decline, form);
+    await look();
+  });
+  return card;
+}
+
+function showOffer(card, offer) {
+  const { contact, excerpt } = known.get(offer.contact_id) ?? {};
+  say(card.querySelector("h3"), headline(offer));
+  say(card.querySelector(".about"), contact ? aboutOf(contact) : "");
+  say(card.querySelector(".excerpt"), (excerpt ?? "").length > EXCERPT ? `${excerpt.slice(0, EXCERPT)}…` : excerpt ?? "");
+}
+
+export function aboutOf(contact) {
+  return [
+    contact.reach > 1 ? `${count(contact.reach)} can see it` : "", contact.language ?? "", ...contact.topics,
+    contact.sentiment < 0 ? "upset" : "", contact.strikes ? `failed ${contact.strikes === 1 ? "once" : `${contact.strikes} times`} before` : "",
+    contact.repeat_of ? "came back" : "",
+  ].filter(Boolean).join(" · ");
+}
+
+function buildWork({ contact_id }) {
+  const row = make("li", {}, make("button.work", { type: "button" },
+    make("span.what"), make("span.soft.id", { title: contact_id }, short(contact_id)), make("span.clock")));
+  row.firstChild.addEventListener("click", () => openContact(contact_id));
+  return row;
+}
+
+function showWork(row, contact) {
+  const state = contact.state === "assigned" ? "" : `, ${spoken(contact.state)}`;
+  say(row.querySelector(".what"), `${contact.channel} · ${contact.visibility}, ${queueName(contact.queue)}${state}`);
+}
+
+function openContact(contactId) {
+  talk.open(contactId);
+  talk.follow(held, known);
+  markOpen();
+}
+
+function markOpen() {
+  for (const row of $("work").children) row.firstChild.ariaCurrent = row.dataset.key === talk.current() ? "true" : null;
+}
+
+// The next or the one before of what the agent holds.
+export function step(by) {
+  if (!held.length) return;
+  const place = held.findIndex((contact) => contact.contact_id === talk.current());
+  openContact(held[(place + by + held.length) % held.length].contact_id);
+}
+
+// -- time --------------------------------------------------------------------------------------------------------
+
+function tick() {
+  for (const offer of offers) {
+    const card = [...$("offers").children].find((one) => one.dataset.key === offer.offer_id);
+    const [left, whole] = [until(offer.expires_at), (Date.parse(offer.expires_at) - Date.parse(offer.offered_at)) / 1000];
+    card.querySelector("[role=timer]").textContent = left > 0 ? `${duration(left)} to answer` : "its time is over";
+    card.querySelector(".left i").style.width = `${Math.max(0, Math.min(100, 100 * left / whole))}%`;
+    card.classList.toggle("urgent", left < whole / 4);
+  }
+  for (const row of $("work").children) {
+    const clock = talk.nextClock(known.get(row.dataset.key));
+    row.querySelector(".clock").textContent = clock.text;
+    row.querySelector(".clock").className = `clock ${clock.tone}`;
+  }
+  talk.tick();
+}
+
+// -- presence ----------------------------------------------------------------------------------------------------
+
+const be = (status, reason, words) => done(() => sayPresence(status, reason), words).then(look);
+
+$("be-available").addEventListener("click", () => be("available", null, "You are available."));
+$("be-offline").addEventListener("click", () => be("offline", null, "You are offline."));
+opens($("be-away"), $("away"));
+$("away").addEventListener("submit", (submitted) => {
+  submitted.preventDefault();
+  shut($("be-away"), $("away"));
+  be("away", $("away").elements.reason.value, "You are away.");
+});
