@@ -1,20 +1,18 @@
 """The console in a real browser: who may in, what moves by itself, and that nothing leaves the house."""
 
 import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.house import House
+from tests.e2e.tabs import CHROMIUM, Tab, opened
 
-CHROMIUM = shutil.which("chromium")
-PATIENCE_MS = 20_000
-SIZES = [(1360, 860), (600, 900)]
+SIZES = [(360, 740), (480, 900), (600, 900), (1360, 860), (1600, 900)]
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,45 +21,12 @@ pytestmark = [
 ]
 
 
-@dataclass
-class Tab:
-    """A page and what it did that nobody asked for."""
-
-    page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def sign_in(self, key: str) -> None:
-        self.page.get_by_label("API key").fill(key)
-        self.page.get_by_role("button", name="Sign in").click()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def tab(browser: Browser, house: House) -> Iterator[Tab]:
-    page = browser.new_page(viewport={"width": 1360, "height": 860})
-    tab = Tab(page)
-    page.on("console", lambda message: tab.said.append(message.text))
-    page.on("pageerror", lambda error: tab.said.append(str(error)))
-    page.on("request", lambda request: tab.asked.append(request.url))
-    page.goto(house.url + "/")
-    yield tab
-    page.close()
-
-
 @pytest.fixture(scope="module")
 def company(house: House) -> House:
     """A queue for posts, a promise, and one agent who isn't there."""
     house.call("PUT", "/v1/accounts/shop", {"provider": "generic"})
-    house.call("PUT", "/v1/queues/social", {"match": {"visibility": "public"}, "offer_seconds": 600})
+    rules = {"match": {"visibility": "public"}, "requirement": {"all": [{"skill": "public", "level": 2}]}}
+    house.call("PUT", "/v1/queues/social", {"name": "Social care", "offer_seconds": 600, **rules})
     target = {"match": {"visibility": "public"}, "metric": "first_response", "seconds": 900}
     house.call("PUT", "/v1/targets/posts", target)
     house.call("PUT", "/v1/agents/ann", {"name": "Ann <b>", "skills": {"public": 3}})
@@ -145,13 +110,63 @@ def test_the_key_is_forgotten_when_signing_out(tab: Tab, house: House) -> None:
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_page_is_never_wider_than_its_window(tab: Tab, company: House, width: int, height: int) -> None:
-    post(company)
-    tab.page.set_viewport_size({"width": width, "height": height})
+def test_an_explanation_is_drawn(tab: Tab, company: House) -> None:
+    contact_id = post(company)
     tab.sign_in(company.key)
-    expect(tab.page.locator("#contacts tbody tr").first).to_be_visible()
-    wider = (
-        "[...document.querySelectorAll('html, section')].filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+    tab.page.locator(f"#contacts [data-contact='{contact_id}']").click()
+    dialog = tab.page.get_by_role("dialog", name=contact_id)
+    line = dialog.get_by_role("img")
+    expect(line).to_have_attribute("aria-label", re.compile("its promise is 13 min .. s of a target of 15 min 00 s"))
+    expect(dialog.get_by_label("What moved the promise")).to_have_text(re.compile("reach: 10.1 %, 1 min 31 s sooner"))
+    moments = dialog.get_by_label("What happened").get_by_role("listitem")
+    expect(moments.first).to_contain_text("the customer wrote")
+    expect(moments.filter(has_text="now")).to_have_count(1)
+    expect(moments.last).to_contain_text("what its target would allow")
+    kept, reach = line.locator(".kept").bounding_box(), line.locator(".term.reach").bounding_box()
+    assert kept is not None
+    assert reach is not None
+    assert reach["x"] == pytest.approx(kept["x"] + kept["width"], abs=1), "what moved the promise follows it"
+    assert reach["width"] / kept["width"] == pytest.approx(0.101 / 0.899, rel=0.05)
+    tab.hurts_nobody()
+    assert tab.said == []
+
+
+def test_a_queue_shows_who_waits_who_could_come_and_its_rules(tab: Tab, company: House) -> None:
+    company.call("PUT", "/v1/agents/ann/presence", {"status": "away"})
+    waiting = company.call("GET", "/v1/contacts?state=waiting&queue=social")["items"] or [{"contact_id": post(company)}]
+    tab.sign_in(company.key)
+    tab.page.get_by_role("link", name="Queues").click()
+    expect(tab.page).to_have_title("Queues · omniroute")
+    social = tab.page.locator("#queues tbody tr", has_text="Social care")
+    expect(social.locator("td").nth(1)).to_have_text(str(len(waiting)))
+    expect(social.locator("td").nth(4)).to_have_text("0 of 1")
+    link = social.get_by_role("link")
+    link.focus()
+    tab.press("Enter")
+    panel = tab.page.get_by_role("region", name="Social care")
+    expect(panel).to_contain_text("visibility public")
+    expect(panel).to_contain_text("public ≥ 2")
+    expect(panel.get_by_role("button").first).to_be_visible()
+    with tab.page.expect_response(re.compile("/v1/queues/social/stats")):
+        pass
+    expect(link).to_be_focused()
+    tab.hurts_nobody()
+    tab.page.go_back()
+    expect(panel).to_be_hidden()
+    assert [word for word in tab.said if not word.endswith("/v1/queues/social/explanation")] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("view", ["board", "queues/social"])
+def test_no_window_is_too_narrow(
+    browser: Browser, company: House, view: str, width: int, height: int, scheme: Any
+) -> None:
+    post(company)
+    tab = opened(
+        browser, f"{company.url}/#/{view}", viewport={"width": width, "height": height}, color_scheme=scheme
     )
-    assert tab.page.evaluate(wider) == 0
+    tab.sign_in(company.key)
+    expect(tab.page.get_by_role("main").locator("tbody tr").first).to_be_visible()
+    tab.hurts_nobody()
+    tab.page.close()

@@ -31,7 +31,7 @@ async function keep(work, signal) {
     } catch (failure) {
       if (signal.aborted) return;
       if (failure instanceof Refused && failure.atTheDoor) return leave(failure.message);
-      live("lost", "connection lost, trying again");
+      live("lost", failure instanceof Refused ? failure.message : "connection lost, trying again");
     }
     await pause(AGAIN_MS);
   }

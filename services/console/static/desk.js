@@ -18,6 +18,7 @@ let agent = null;
 let offers = [];
 let held = [];
 let asked = new Set(); // the offers that were told of
+const answered = new Set(); // those that were accepted or declined here
 const queues = new Map(); // names
 const known = new Map(); // by contact: {contact, clocks, excerpt}
 
@@ -48,6 +49,7 @@ export function clear() {
   me = agent = null;
   offers = held = [];
   asked = new Set();
+  answered.clear();
   known.clear();
   talk.clear();
   show();
@@ -75,6 +77,7 @@ let stale = false;
 
 // Reads what stands; whoever asks while that is under way gets another look after it.
 export function look() {
+  if (me === null) return Promise.resolve();
   stale = true;
   looking ??= (async () => {
     while (stale) {
@@ -91,23 +94,32 @@ async function read() {
   const [found, asking, ...holding] = await Promise.all([
     get(mine()), list(`${mine()}/offers`), ...HELD.map((state) => list(`/v1/contacts?agent=${encodeURIComponent(me)}&state=${state}&limit=200`)),
   ]);
+  await Promise.all([...asking.map(({ contact_id }) => learn(contact_id)), ...holding.flat().map((contact) => learn(contact.contact_id, contact))]);
   if (me === null) return; // Signed out meanwhile.
   [agent, offers, held] = [found, asking, holding.flat()];
-  await learn([...offers, ...held]);
-  if (me !== null) show();
+  const here = new Set([...offers, ...held].map((one) => one.contact_id));
+  for (const id of known.keys()) if (!here.has(id)) known.delete(id);
+  show();
 }
 
-// What an offer doesn't say itself, and what the clocks of all these contacts say now.
-async function learn(contacts) {
-  const ids = new Set(contacts.map((contact) => contact.contact_id));
-  for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
-  await Promise.all([...ids].map(async (id) => {
-    const [contact, clocks, messages] = await Promise.all([
-      get(contactPath(id)), list(`${contactPath(id)}/clocks`), known.has(id) ? null : list(`${contactPath(id)}/messages?limit=200`),
-    ]).catch(() => []); // It was somebody else's by then: the next look shows it.
-    const last = messages?.findLast((message) => message.author === "customer" && message.text);
-    if (contact) known.set(id, { contact, clocks, readAt: now(), excerpt: known.get(id)?.excerpt ?? last?.text ?? "" });
-  }));
+// What an offer doesn't say itself, once; and the clocks, each time. `contact` where it was read already.
+async function learn(id, contact = null) {
+  const before = known.get(id);
+  const [read, clocks, excerpt] = await Promise.all([
+    contact ?? before?.contact ?? get(contactPath(id)), list(`${contactPath(id)}/clocks`), before?.excerpt ?? (contact ? "" : excerptOf(id)),
+  ]).catch(() => []); // It was somebody else's by then: the next look shows it.
+  if (read) known.set(id, { contact: read, clocks, excerpt, readAt: now() });
+}
+
+async function excerptOf(id) {
+  const said = (await list(`${contactPath(id)}/messages?limit=200`)).findLast((message) => message.author === "customer" && message.text);
+  const text = said?.text ?? "";
+  return text.length > EXCERPT ? `${text.slice(0, EXCERPT)}…` : text;
+}
+
+export async function readClocks(id) {
+  const before = known.get(id);
+  if (before) Object.assign(before, { clocks: await list(`${contactPath(id)}/clocks`), readAt: now() });
 }
 
 // -- showing -----------------------------------------------------------------------------------------------------
@@ -144,8 +156,9 @@ function showOffers() {
   $("no-offers").hidden = offers.length > 0;
   const fresh = offers.filter((offer) => !asked.has(offer.offer_id));
   if (fresh.length) say($("heard"), `New offer: ${fresh.map((offer) => `${headline(offer)}, ${duration(until(offer.expires_at))} to answer`).join("; ")}.`);
-  else if (asked.size > offers.length) say($("heard"), offers.length ? "An offer is gone." : "No offer is left.");
-  asked = new Set(offers.map((offer) => offer.offer_id));
+  const there = new Set(offers.map((offer) => offer.offer_id));
+  if ([...asked].some((id) => !there.has(id) && !answered.has(id))) say($("heard"), there.size ? "An offer is gone." : "The offer is gone.");
+  asked = there;
 }
 
 function headline({ contact_id, medium, queue }) {
@@ -160,12 +173,14 @@ function buildOffer({ offer_id, contact_id }) {
   opens(decline, form);
   card.querySelector(".accept").addEventListener("click", async () => {
     const path = `/v1/offers/${encodeURIComponent(offer_id)}/accept`;
+    answered.add(offer_id);
     const taken = await done(() => post(path), "Accepted: it is yours.");
     await look();
     if (taken) openContact(contact_id);
   });
   form.addEventListener("submit", async (submitted) => {
     submitted.preventDefault();
+    answered.add(offer_id);
     const reason = form.querySelector("input:checked").value;
     if (await send(form, `/v1/offers/${encodeURIComponent(offer_id)}/decline`, { reason }, "Declined.")) shut(decline, form);
     await look();
@@ -177,7 +192,7 @@ function showOffer(card, offer) {
   const { contact, excerpt } = known.get(offer.contact_id) ?? {};
   say(card.querySelector("h3"), headline(offer));
   say(card.querySelector(".about"), contact ? aboutOf(contact) : "");
-  say(card.querySelector(".excerpt"), (excerpt ?? "").length > EXCERPT ? `${excerpt.slice(0, EXCERPT)}…` : excerpt ?? "");
+  say(card.querySelector(".excerpt"), excerpt ?? "");
 }
 
 export function aboutOf(contact) {

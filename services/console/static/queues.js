@@ -108,8 +108,7 @@ function rules({ queue_id, name, pool, order, version, match, requirement, relax
     ["Takes", isEmpty(match) ? "what no queue before it takes" : inWords(match)],
     ["Asks", requirementInWords(requirement)],
     ...relax.map((step) => [`After ${duration(step.after_seconds)}`, requirementInWords(step.requirement)]),
-    ...Object.entries(more).filter(([, value]) => !isEmpty(value)).map(([field, value]) => (
-      field.endsWith("_seconds") ? [spoken(field.slice(0, -8)), duration(value)] : [spoken(field), inWords(value)])),
+    ...named(more),
     ["Place", `${order} in pool ${pool}`], ["Id", `${queue_id}, version ${version}`],
   ];
 }
@@ -119,6 +118,16 @@ function showWhy(why) {
   if (why === null) return;
   const { queue_id, text, candidates = [], ...more } = why;
   say($("standing-text"), Array.isArray(text) ? text.join(" ") : text ?? "");
-  facts($("standing-facts"), Object.entries(more).filter(([, value]) => !isEmpty(value)).map(([name, value]) => (
-    name.endsWith("_seconds") ? [spoken(name.slice(0, -8)), duration(value)] : [spoken(name), inWords(value)])));
+  facts($("standing-facts"), named(more));
+}
+
+const NAMES = {
+  offer_seconds: "Time to answer an offer", parallel_offers: "Offers at once", offers_max: "Agents asked at most",
+  wrap_up_seconds: "Wrap-up", last_agent_seconds: "Waits for the last agent",
+};
+
+// Each field that is set, under its name.
+function named(fields) {
+  return Object.entries(fields).filter(([, value]) => !isEmpty(value)).map(([field, value]) => (
+    [NAMES[field] ?? spoken(field.replace(/_seconds$/, "")), field.endsWith("_seconds") ? duration(value) : inWords(value)]));
 }

@@ -30,6 +30,7 @@ function sentence(status, problem) {
 }
 
 async function ask(method, path, { body, signal, idempotencyKey } = {}) {
+  if (key === null) throw new Refused(401, {}); // Signed out while somebody was about to ask.
   const headers = { authorization: `Bearer ${key}` };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (idempotencyKey) headers["idempotency-key"] = idempotencyKey;

@@ -1,12 +1,13 @@
 // The contact that is open on the desk: what was said, how long its promises last, and what can be done with it.
 import { done, opens, send, shut, told } from "./asks.js";
-import { aboutOf, look, queueName } from "./desk.js";
+import { aboutOf, look, queueName, readClocks } from "./desk.js";
 import { $, facts, keep, make, say } from "./parts.js";
 import { all, list, post } from "./rest.js";
 import { dayAndTime, duration, inWords, isEmpty, now, short, spoken, until } from "./words.js";
 import { explain } from "./why.js";
 
 const EVERY_MS = 5000; // the stream tells of decisions, not of what the customer writes
+const CLOCKS_AFTER_MS = 1000; // an answer comes to the clocks by way of the log
 const MESSAGES_MAX = 2000;
 const HOUR_MS = 3_600_000;
 
@@ -141,7 +142,7 @@ function showMessage(element, message) {
   element.classList.toggle("deleted", message.deleted_at !== null);
 }
 
-setInterval(() => { if (id !== null && !document.hidden) readMessages(); }, EVERY_MS);
+setInterval(() => { if (id !== null && !document.hidden) Promise.all([readMessages(), readClocks(id)]).catch(() => {}); }, EVERY_MS);
 
 async function answer() {
   const text = $("answer-text").value.trim();
@@ -149,8 +150,8 @@ async function answer() {
   const body = { text, ...($("privately").checked ? { visibility: "private" } : {}) };
   if (!await send($("answer"), path("/responses"), body, "The answer is noted.")) return;
   $("answer-text").value = "";
-  await readMessages();
-  await look();
+  await Promise.all([readMessages(), look()]);
+  setTimeout(look, CLOCKS_AFTER_MS);
 }
 
 // -- what can be done with it ------------------------------------------------------------------------------------

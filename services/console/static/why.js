@@ -50,7 +50,7 @@ function factsOf(why, contact) {
     ["Target", why.target ?? "none: what its channel usually promises"],
     ["Asks", requirementInWords(why.requirement)],
     ...(why.own_requirement ? [["And itself", requirementInWords(why.own_requirement)]] : []),
-    ...(why.relaxed ? [["Relaxed", `${why.relaxed} steps`]] : []),
+    ...(why.relaxed ? [["Relaxed", why.relaxed === 1 ? "1 step" : `${why.relaxed} steps`]] : []),
     ["Ahead of it", count(why.ahead)],
     ...(why.next_change_at ? [["Next change", clockTime(why.next_change_at)]] : []),
     ["Weights", `version ${why.policy_version}`],
@@ -79,7 +79,7 @@ function lineOf(why, contact, events, clocks) {
   return { moments, reached, promise, target, late: reached > promise, end: Math.max(...moments.map(({ seconds }) => seconds), 1) * ROOM };
 }
 
-const kindOf = (type) => ({ "contact.assigned": "assigned", "contact.relaxed": "relaxed" })[type] ?? (type.includes("offer") ? "offer" : "event");
+const kindOf = (type) => ({ "contact.assigned": "assigned", "contact.relaxed": "relaxed" })[type] ?? (type.includes("offer") ? "asking" : "event");
 
 function draw(why, line) {
   const place = (element, from, to = null) => {
