@@ -59,14 +59,16 @@ async function beat() {
   await look();
   if (agent === null || agent.status === "offline") return;
   try {
-    await sayPresence(agent.status, agent.reason);
+    await sayPresence(agent.next_status ?? agent.status, agent.reason, agent);
   } catch {
     // Whoever can't be reached is noticed by the stream, too.
   }
 }
 
-async function sayPresence(status, reason = null) {
-  const { lease_until } = await put(`${mine()}/presence`, { status, reason, lease_seconds: LEASE_SECONDS });
+// Each saying says all of it: what was wanted when the agent is free, and the shift's end, are said again.
+async function sayPresence(status, reason = null, { next_status = null, until: end = null } = {}) {
+  const wanted = { status, reason, lease_seconds: LEASE_SECONDS, ...(next_status ? { when_free: true } : {}), ...(end ? { until: end } : {}) };
+  const { lease_until } = await put(`${mine()}/presence`, wanted);
   if (lease_until) heard(Date.parse(lease_until) - LEASE_SECONDS * 1000);
 }
 
@@ -140,20 +142,27 @@ const PRESENCE = {
   away: "You are away: nothing new comes.", offline: "You are offline: nothing new comes.",
 };
 
+const REASONS = {
+  lease_ended: "the desk wasn't heard for a while", missed_offers: "offers were missed", shift_ended: "your shift is over",
+};
+
 function showPresence() {
   $("you-title").textContent = agent.name ?? agent.agent_id;
-  const reason = { lease_ended: "the desk wasn't heard for a while", missed_offers: "offers were missed" }[agent.reason] ?? spoken(agent.reason ?? "");
-  say($("presence"), `${PRESENCE[agent.status] ?? spoken(agent.status)}${reason && ` (${reason})`}`);
+  const reason = REASONS[agent.reason] ?? spoken(agent.reason ?? "");
+  const means = agent.next_status ? `You are ${agent.next_status} as soon as you hold nothing; nothing new comes.` : PRESENCE[agent.status];
+  say($("presence"), `${means}${reason && ` (${reason})`}`);
   $("presence").dataset.status = agent.status;
   for (const status of ["available", "away", "offline"]) $(`be-${status}`).ariaPressed = String(agent.status === status);
   say($("load-text"), `${agent.used_units} of ${agent.capacity.units} units in use`);
   $("load").replaceChildren(meter(agent.used_units, agent.capacity.units));
   $("no-offers").textContent = agent.status === "available" ? "Nothing is offered to you now." : "Nothing is offered to you until you are available.";
+  $("finish-first").hidden = held.length === 0;
 }
 
 function showOffers() {
   keep($("offers"), offers, (offer) => offer.offer_id, buildOffer, showOffer);
-  $("no-offers").hidden = offers.length > 0;
+  $("no-offers").hidden = $("ask-idle").hidden = offers.length > 0;
+  if (offers.length) $("idle").hidden = true;
   const fresh = offers.filter((offer) => !asked.has(offer.offer_id));
   if (fresh.length) say($("heard"), `New offer: ${fresh.map((offer) => `${headline(offer)}, ${duration(until(offer.expires_at))} to answer`).join("; ")}.`);
   const there = new Set(offers.map((offer) => offer.offer_id));
@@ -211,7 +220,7 @@ function buildWork({ contact_id }) {
 }
 
 function showWork(row, contact) {
-  const state = contact.state === "assigned" ? "" : `, ${spoken(contact.state)}`;
+  const state = contact.paused ? ", paused" : contact.state === "assigned" ? "" : `, ${spoken(contact.state)}`;
   say(row.querySelector(".what"), `${contact.channel} · ${contact.visibility}, ${queueName(contact.queue)}${state}`);
 }
 
@@ -252,7 +261,7 @@ function tick() {
 
 // -- presence ----------------------------------------------------------------------------------------------------
 
-const be = (status, reason, words) => done(() => sayPresence(status, reason), words).then(look);
+const be = (status, reason, words, wish) => done(() => sayPresence(status, reason, wish), words).then(look);
 
 $("be-available").addEventListener("click", () => be("available", null, "You are available."));
 $("be-offline").addEventListener("click", () => be("offline", null, "You are offline."));
@@ -260,5 +269,15 @@ opens($("be-away"), $("away"));
 $("away").addEventListener("submit", (submitted) => {
   submitted.preventDefault();
   shut($("be-away"), $("away"));
-  be("away", $("away").elements.reason.value, "You are away.");
+  const { reason, when_free } = $("away").elements;
+  const later = when_free.checked && held.length > 0;
+  be("away", reason.value, later ? "You are away when you are done." : "You are away.", later ? { next_status: "away" } : {});
+  when_free.checked = false;
 });
+
+$("ask-idle").addEventListener("click", () => done(async () => {
+  const why = await get(`${mine()}/explanation`);
+  say($("idle-text"), why.text);
+  $("idle-reasons").replaceChildren(...why.reasons.map((one) => make("li", {}, `${count(one.contacts)} waiting: ${one.why}`)));
+  $("idle").hidden = false;
+}, ""));

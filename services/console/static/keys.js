@@ -23,6 +23,8 @@ const KEYS = {
   p: ["park it, or resume it", () => press(action("park").hidden ? $("resume") : action("park"))],
   c: ["close it", () => press(action("close"))],
   w: ["end the wrap-up", () => press($("wrapped-up"))],
+  m: ["take a minute more for it", () => press($("more-time"))],
+  i: ["ask why nothing is offered", () => press($("ask-idle"))],
   e: ["ask why it is where it is", () => press($("ask-why"))],
   "?": ["show these keys", () => $("keys").showModal()],
 };
@@ -33,7 +35,7 @@ function pressed(event) {
   const known = KEYS[event.key.toLowerCase()];
   if (!known || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
   if ($("desk").hidden || document.querySelector("dialog[open]") || localStorage.getItem(OFF)) return;
-  if ($("talk").hidden && "rtpcwe".includes(event.key.toLowerCase())) return;
+  if ($("talk").hidden && "rtpcwme".includes(event.key.toLowerCase())) return;
   event.preventDefault();
   known[1]();
 }

@@ -2,7 +2,8 @@
 import { clockCell, clocksOf } from "./board.js";
 import { $, cell, contactCell, facts, fill, make, say } from "./parts.js";
 import { Refused, all, get, list } from "./rest.js";
-import { count, duration, heard, inWords, isEmpty, percent, requirementInWords, since, spoken } from "./words.js";
+import { count, duration, heard, inWords, isEmpty, percent, requirementInWords, ruleInWords, since, spoken } from "./words.js";
+import { expected } from "./why.js";
 
 export const EVERY_MS = 3000;
 const QUEUES_MAX = 1000;
@@ -54,7 +55,7 @@ function row(queue, figures, kept) {
     cell(duration(figures?.longest_wait_seconds), "n"),
     cell(figures ? count(figures.offered) : "–", "n"),
     figures ? ableCell(figures) : cell("–", "n"),
-    cell(expected(figures), "n roomy"),
+    cell(figures ? expected(figures) : "–", "n roomy"),
     cell(kept ? percent(kept.attainment) : "–", `n ${keptClass(kept)}`),
   ];
 }
@@ -70,12 +71,6 @@ function link(queue) {
 function ableCell({ able, waiting }) {
   const skilled = Object.values(able).reduce((sum, agents) => sum + agents, 0);
   return cell(`${count(able.available)} of ${count(skilled)}`, waiting > 0 && able.available === 0 ? "n bad" : "n");
-}
-
-function expected(figures) {
-  const [least, most] = figures?.expected_wait_interval ?? [];
-  if (typeof most === "number") return `${duration(least)} to ${duration(most)}`;
-  return duration(figures?.expected_wait_seconds);
 }
 
 const keptClass = (kept) => (!kept ? "soft" : kept.attainment >= 0.9 ? "good" : kept.attainment >= 0.8 ? "warn" : "bad");
@@ -103,9 +98,10 @@ async function showQueue(queue, signal) {
 }
 
 // The rules that have words of their own; any other that is set follows under its name.
-function rules({ queue_id, name, pool, order, version, match, requirement, relax = [], ...more }) {
+function rules({ queue_id, name, pool, order, version, match, when, requirement, relax = [], ...more }) {
   return [
     ["Takes", isEmpty(match) ? "what no queue before it takes" : inWords(match)],
+    ...(when ? [["When", ruleInWords(when)]] : []),
     ["Asks", requirementInWords(requirement)],
     ...relax.map((step) => [`After ${duration(step.after_seconds)}`, requirementInWords(step.requirement)]),
     ...named(more),
@@ -116,10 +112,11 @@ function rules({ queue_id, name, pool, order, version, match, requirement, relax
 function showWhy(why) {
   $("standing").hidden = why === null;
   if (why === null) return;
-  const { queue_id, text, candidates = [], ...more } = why;
-  say($("standing-text"), Array.isArray(text) ? text.join(" ") : text ?? "");
-  facts($("standing-facts"), named(more));
+  say($("standing-text"), why.text);
+  $("standing-agents").replaceChildren(...why.agents.map((kept) => make("li", {}, `${whoAll(kept)}: ${kept.why}`)));
 }
+
+const whoAll = ({ first, agents }) => (agents === 1 ? first : `${first} and ${count(agents - 1)} more`);
 
 const NAMES = {
   offer_seconds: "Time to answer an offer", parallel_offers: "Offers at once", offers_max: "Agents asked at most",

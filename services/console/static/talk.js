@@ -9,6 +9,7 @@ import { explain } from "./why.js";
 const EVERY_MS = 5000; // the stream tells of decisions, not of what the customer writes
 const CLOCKS_AFTER_MS = 1000; // an answer comes to the clocks by way of the log
 const MESSAGES_MAX = 2000;
+const EXTENSION_SECONDS = 60;
 const HOUR_MS = 3_600_000;
 
 let id = null; // of the open contact
@@ -70,13 +71,14 @@ function show() {
   facts($("talk-facts"), [
     ["Contact", short(id)], ...(aboutOf(facing) ? [["About", aboutOf(facing)]] : []),
     ["Opened", dayAndTime(facing.opened_at)],
+    ...(facing.paused ? [["Paused", `for ${short(facing.paused_for ?? "something more urgent")}; it goes on by itself`]] : []),
     ...(state === "parked" ? [["Parked", facing.parked_until ? `until ${dayAndTime(facing.parked_until)}` : "until the customer writes"]] : []),
     ...(isEmpty(facing.attributes) ? [] : [["Attributes", inWords(facing.attributes)]]),
   ]);
   $("answer").hidden = state === "wrap_up";
   $("privately-label").hidden = visibility === "private";
   for (const [button, shown] of [
-    [$("wrapped-up"), state === "wrap_up"], [$("resume"), state === "parked"], [buttonOf("park"), state === "assigned"],
+    [$("wrapped-up"), state === "wrap_up"], [$("more-time"), state === "wrap_up"], [$("resume"), state === "parked"], [buttonOf("park"), state === "assigned"],
     [buttonOf("transfer"), state !== "wrap_up"], [buttonOf("close"), state !== "wrap_up"],
   ]) button.hidden = !shown;
   for (const [button, form] of forms) if (button.hidden) shut(button, form);
@@ -214,8 +216,9 @@ $("answer-text").addEventListener("keydown", (pressed) => {
 });
 $("ask-why").addEventListener("click", () => explain(id).catch((failure) => told(failure.message)));
 $("resume").addEventListener("click", () => done(() => post(path("/resume")), "Resumed.").then(look));
+const wrapUp = (what) => `/v1/agents/${encodeURIComponent(facing.agent)}/wrap-up/${what}`;
 $("wrapped-up").addEventListener("click", async () => {
-  const agent = facing.agent;
-  if (await done(() => post(`/v1/agents/${encodeURIComponent(agent)}/wrap-up/complete`, { contact_id: id }), "Wrap-up is done.")) $("talk-title").focus();
+  if (await done(() => post(wrapUp("complete"), { contact_id: id }), "Wrap-up is done.")) $("talk-title").focus();
   await look();
 });
+$("more-time").addEventListener("click", () => done(() => post(wrapUp("extend"), { contact_id: id, seconds: EXTENSION_SECONDS }), "One minute more.").then(look));

@@ -42,6 +42,11 @@ export async function explain(contactId) {
   if (!$("why").open) $("why").showModal();
 }
 
+export function expected({ expected_wait_seconds: seconds, expected_wait_interval: bounds }) {
+  const [least, most] = bounds ?? [];
+  return typeof most === "number" ? `${duration(least)} to ${duration(most)}` : duration(seconds);
+}
+
 const byInterest = (candidates) => [...candidates].sort((one, other) => other.chosen - one.chosen);
 
 function factsOf(why, contact) {
@@ -50,8 +55,9 @@ function factsOf(why, contact) {
     ["Target", why.target ?? "none: what its channel usually promises"],
     ["Asks", requirementInWords(why.requirement)],
     ...(why.own_requirement ? [["And itself", requirementInWords(why.own_requirement)]] : []),
-    ...(why.relaxed ? [["Relaxed", why.relaxed === 1 ? "1 step" : `${why.relaxed} steps`]] : []),
+    ...(why.relaxed ? [["Relaxed", [why.relaxed === 1 ? "1 step" : `${why.relaxed} steps`, why.relaxation?.why].filter(Boolean).join(": ")]] : []),
     ["Ahead of it", count(why.ahead)],
+    ...(typeof contact.expected_wait_seconds === "number" ? [["Expected wait", expected(contact)]] : []),
     ...(why.next_change_at ? [["Next change", clockTime(why.next_change_at)]] : []),
     ["Weights", `version ${why.policy_version}`],
   ];
@@ -74,6 +80,7 @@ function lineOf(why, contact, events, clocks) {
     ...(contact.closed_at ? [] : [{ kind: "now", seconds: reached, text: "now" }]),
     { kind: "promise", seconds: promise, text: "its promise" },
     ...(target > promise ? [{ kind: "target", seconds: target, text: "what its target would allow" }] : []),
+    ...(why.relaxation?.next_at ? [{ kind: "relaxed", seconds: at(why.relaxation.next_at), text: `relaxation step ${why.relaxation.step + 1}, at the latest` }] : []),
     ...(why.next_change_at ? [{ kind: "next", seconds: at(why.next_change_at), text: "next change by itself" }] : []),
   ].sort((one, other) => one.seconds - other.seconds);
   return { moments, reached, promise, target, late: reached > promise, end: Math.max(...moments.map(({ seconds }) => seconds), 1) * ROOM };

@@ -45,6 +45,21 @@ export function requirementInWords(requirement) {
   return parts.filter(Boolean).join(", and ") || "anybody";
 }
 
+const SIGNS = { eq: "is", ne: "is not", in: "is one of", gt: ">", gte: "≥", lt: "<", lte: "≤", contains: "contain" };
+
+// A rule's tree of comparisons: `reach ≥ 1000 and (language is it or topics contain billing)`
+export function ruleInWords(rule, inside = false) {
+  const joined = (rules, word) => {
+    const words = rules.map((one) => ruleInWords(one, true)).join(` ${word} `);
+    return inside && rules.length > 1 ? `(${words})` : words;
+  };
+  if (rule.all) return joined(rule.all, "and");
+  if (rule.any) return joined(rule.any, "or");
+  if (rule.not) return `not ${ruleInWords(rule.not, true)}`;
+  if (rule.op === "exists") return `${rule.field} ${rule.value === false ? "is absent" : "is there"}`;
+  return `${rule.field} ${SIGNS[rule.op] ?? rule.op} ${Array.isArray(rule.value) ? rule.value.join(", ") : rule.value}`;
+}
+
 export const isEmpty = (value) => value === null || value === undefined || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
 
 // Whatever a rule says, without its brackets.
