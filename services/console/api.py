@@ -30,7 +30,8 @@ for part in (access, dead_letters):
 
 @router.get("/", include_in_schema=False)
 async def console() -> FileResponse:
-    return FileResponse(STATIC / "index.html", media_type="text/html", headers={"content-security-policy": POLICY, **FRESH})
+    headers = FRESH | {"content-security-policy": POLICY}
+    return FileResponse(STATIC / "index.html", media_type="text/html", headers=headers)
 
 
 @router.get("/static/{name}", include_in_schema=False)

@@ -163,9 +163,7 @@ def test_no_window_is_too_narrow(
     browser: Browser, company: House, view: str, width: int, height: int, scheme: Any
 ) -> None:
     post(company)
-    tab = opened(
-        browser, f"{company.url}/#/{view}", viewport={"width": width, "height": height}, color_scheme=scheme
-    )
+    tab = opened(browser, f"{company.url}/#/{view}", viewport={"width": width, "height": height}, color_scheme=scheme)
     tab.sign_in(company.key)
     expect(tab.page.get_by_role("main").locator("tbody tr").first).to_be_visible()
     tab.hurts_nobody()

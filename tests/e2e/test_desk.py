@@ -103,7 +103,7 @@ def test_a_contact_is_taken_answered_and_closed_by_keyboard(tab: Tab, company: H
     expect(tab.page.locator("#heard")).to_have_text(
         re.compile(r"New offer: x · public, Social care, (59 s|1 min 00 s) to answer\.")
     )
-    expect(offers(tab)).to_have_text([re.compile(r"45,000 can see it.*<b>parcel</b>.*s to answer", re.S)])
+    expect(offers(tab)).to_have_text([re.compile(r"45,000 can see it.*<b>parcel</b>.*s to answer", re.DOTALL)])
     expect(tab.page).to_have_title("(1) Desk · omniroute")
     tab.press("a")
     expect(heading(tab, "x · public, Social care")).to_be_focused()
@@ -184,6 +184,16 @@ def test_a_contact_is_parked_resumed_and_given_back(tab: Tab, company: House, an
     expect(tab.page.locator("#told")).to_have_text("Given away.")
     assert [event["reason"] for event in said_of(company, contact_id, "contact.released")] == ["transferred"]
     assert tab.said == []
+
+
+def test_work_that_comes_without_an_offer_is_read_out(tab: Tab, company: House, ann: str) -> None:
+    sat_down(tab, ann)
+    contact_id = accepted(tab, company)
+    tab.press("p", "Enter")
+    expect(held(tab)).to_contain_text(["parked"])
+    company.call("POST", f"/v1/contacts/{contact_id}/resume", {})
+    expect(tab.page.locator("#heard")).to_have_text("Yours now: x · public, Social care.")
+    expect(held(tab)).not_to_contain_text(["parked"])
 
 
 def test_what_is_refused_is_said_in_a_sentence(tab: Tab, company: House, ann: str) -> None:

@@ -17,8 +17,9 @@ let me = null;
 let agent = null;
 let offers = [];
 let held = [];
-let asked = new Set(); // the offers that were told of
-const answered = new Set(); // those that were accepted or declined here
+let asked = new Map(); // the offers that were told of, and their contacts
+const answered = new Set(); // contacts whose offer was accepted or declined here: nobody is told what they did
+let had = null; // what was held at the last look: contact → state; null before the first
 const queues = new Map(); // names
 const known = new Map(); // by contact: {contact, clocks, excerpt}
 
@@ -48,8 +49,9 @@ export async function sit(agentId, signal, live) {
 export function clear() {
   me = agent = null;
   offers = held = [];
-  asked = new Set();
+  asked = new Map();
   answered.clear();
+  had = null;
   known.clear();
   talk.clear();
   show();
@@ -129,6 +131,7 @@ export async function readClocks(id) {
 function show() {
   if (agent !== null) showPresence();
   showOffers();
+  tellWhatCame();
   keep($("work"), held, (contact) => contact.contact_id, buildWork, showWork);
   $("no-work").hidden = held.length > 0;
   talk.follow(held, known);
@@ -161,13 +164,24 @@ function showPresence() {
 
 function showOffers() {
   keep($("offers"), offers, (offer) => offer.offer_id, buildOffer, showOffer);
-  $("no-offers").hidden = $("ask-idle").hidden = offers.length > 0;
-  if (offers.length) $("idle").hidden = true;
+  $("no-offers").hidden = offers.length > 0;
+  $("ask-idle").hidden = offers.length > 0 || agent?.status !== "available";
+  if ($("ask-idle").hidden) $("idle").hidden = true;
   const fresh = offers.filter((offer) => !asked.has(offer.offer_id));
+  for (const offer of fresh) answered.delete(offer.contact_id);
   if (fresh.length) say($("heard"), `New offer: ${fresh.map((offer) => `${headline(offer)}, ${duration(until(offer.expires_at))} to answer`).join("; ")}.`);
-  const there = new Set(offers.map((offer) => offer.offer_id));
-  if ([...asked].some((id) => !there.has(id) && !answered.has(id))) say($("heard"), there.size ? "An offer is gone." : "The offer is gone.");
+  const there = new Map(offers.map((offer) => [offer.offer_id, offer.contact_id]));
+  if ([...asked].some(([id, contactId]) => !there.has(id) && !answered.has(contactId))) say($("heard"), there.size ? "An offer is gone." : "The offer is gone.");
   asked = there;
+}
+
+// Work that comes without an offer that was accepted here: assigned by somebody, or the customer of parked work wrote.
+function tellWhatCame() {
+  const came = had === null ? [] : held.filter((contact) => contact.state === "assigned" && had.get(contact.contact_id) !== "assigned");
+  const unasked = came.filter((contact) => !answered.has(contact.contact_id));
+  for (const contact of came) answered.delete(contact.contact_id);
+  if (unasked.length) say($("heard"), `Yours now: ${unasked.map(headline).join("; ")}.`);
+  if (agent !== null) had = new Map(held.map((contact) => [contact.contact_id, contact.state]));
 }
 
 function headline({ contact_id, medium, queue }) {
@@ -182,14 +196,14 @@ function buildOffer({ offer_id, contact_id }) {
   opens(decline, form);
   card.querySelector(".accept").addEventListener("click", async () => {
     const path = `/v1/offers/${encodeURIComponent(offer_id)}/accept`;
-    answered.add(offer_id);
+    answered.add(contact_id);
     const taken = await done(() => post(path), "Accepted: it is yours.");
     await look();
     if (taken) openContact(contact_id);
   });
   form.addEventListener("submit", async (submitted) => {
     submitted.preventDefault();
-    answered.add(offer_id);
+    answered.add(contact_id);
     const reason = form.querySelector("input:checked").value;
     if (await send(form, `/v1/offers/${encodeURIComponent(offer_id)}/decline`, { reason }, "Declined.")) shut(decline, form);
     await look();

@@ -53,7 +53,7 @@ function row(queue, figures, kept) {
     cell(link(queue), "text"),
     cell(figures ? count(figures.waiting) : "–", "n"),
     cell(duration(figures?.longest_wait_seconds), "n"),
-    cell(figures ? count(figures.offered) : "–", "n"),
+    cell(figures ? count(figures.offered) : "–", "n spare"),
     figures ? ableCell(figures) : cell("–", "n"),
     cell(figures ? expected(figures) : "–", "n roomy"),
     cell(kept ? percent(kept.attainment) : "–", `n ${keptClass(kept)}`),
