@@ -207,6 +207,34 @@ def test_what_is_refused_is_said_in_a_sentence(tab: Tab, company: House, ann: st
     assert state_of(company, contact_id) == "assigned"
 
 
+def test_a_contact_goes_to_another_queue_with_a_note(tab: Tab, company: House, ann: str) -> None:
+    company.call("PUT", "/v1/queues/billing", {"name": "Billing", "order": 500, "match": {"channel": "none"}})
+    sat_down(tab, ann)
+    contact_id = accepted(tab, company)
+    tab.press("t", "ArrowDown")
+    tab.page.get_by_role("combobox").select_option("Billing")
+    tab.page.get_by_label("Note for them").fill("She has paid twice.")
+    tab.press("Enter")
+    expect(tab.page.locator("#told")).to_have_text("Given away.")
+    offer = offers(tab).filter(has_text="x · public, Billing")
+    expect(offer).to_have_count(1)
+    tab.press("a")
+    conversation = tab.page.get_by_role("log", name="Conversation")
+    expect(conversation.get_by_role("listitem")).to_contain_text([WORDS, "She has paid twice."])
+    assert company.call("GET", f"/v1/contacts/{contact_id}")["queue"] == "billing"
+    assert tab.said == []
+
+
+def test_an_idle_agent_is_told_why(tab: Tab, company: House, ann: str) -> None:
+    company.call("PUT", "/v1/agents/ann", {"name": "Ann"})
+    sat_down(tab, ann)
+    post(company)
+    tab.press("i")
+    expect(tab.page.locator("#idle-reasons")).to_have_text(re.compile("1 waiting: skill public 0 < 1"))
+    tab.hurts_nobody()
+    assert tab.said == []
+
+
 def test_single_keys_can_be_looked_up_and_switched_off(tab: Tab, company: House, ann: str) -> None:
     sat_down(tab, ann)
     tab.press("?")

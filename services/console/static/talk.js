@@ -123,10 +123,12 @@ export function tick() {
 
 // -- the conversation --------------------------------------------------------------------------------------------
 
+// What was said, and what colleagues noted for each other, in one order.
 async function readMessages() {
   const contactId = id;
-  const messages = await all(path("/messages"), MESSAGES_MAX).catch(() => null);
-  if (messages === null || contactId !== id) return; // Not reached, or another contact is open by now.
+  const [said, noted] = await Promise.all([all(path("/messages"), MESSAGES_MAX), all(path("/notes"), MESSAGES_MAX)]).catch(() => []);
+  if (!said || contactId !== id) return; // Not reached, or another contact is open by now.
+  const messages = [...said, ...noted.map(asMessage)].sort((one, other) => Date.parse(one.occurred_at) - Date.parse(other.occurred_at));
   const [box, before] = [$("messages"), $("messages").children.length];
   keep(box, messages, (message) => message.message_id, buildMessage, showMessage);
   box.hidden = messages.length === 0;
@@ -134,9 +136,18 @@ async function readMessages() {
   if (messages.length > before) box.scrollTop = box.scrollHeight;
 }
 
+const asMessage = ({ note_id, author, text, at }) => ({
+  message_id: note_id, author: "note", agent: author.replace(/^agent:/, ""), text, occurred_at: at, deleted_at: null,
+});
+
 const buildMessage = (message) => make(`li.${message.author}`, {}, make("span.soft"), make("p"));
 
 function showMessage(element, message) {
+  if (message.author === "note") {
+    say(element.firstChild, `note of ${message.agent} · ${dayAndTime(message.occurred_at)}`);
+    say(element.lastChild, message.text);
+    return;
+  }
   const by = message.author === "company" ? message.agent ?? "the company" : message.sender?.name ?? message.sender?.handle ?? message.sender?.address ?? message.author;
   const marks = [message.automatic ? "automatic" : "", message.visibility === facing?.visibility ? "" : `in ${message.visibility}`];
   say(element.firstChild, [by, dayAndTime(message.occurred_at), ...marks].filter(Boolean).join(" · "));
