@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.house import House
 from tests.e2e.tabs import CHROMIUM, Tab, opened
 
-SIZES = [(360, 740), (480, 900), (600, 900), (1360, 860), (1600, 900)]
+WINDOWS = [(360, 740, "light"), (480, 900, "dark"), (600, 900, "light"), (1360, 860, "dark"), (1600, 900, "light")]
 
 pytestmark = [
     pytest.mark.browser,
@@ -157,8 +157,7 @@ def test_a_queue_shows_who_waits_who_could_come_and_its_rules(tab: Tab, company:
     assert tab.said == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height", "scheme"), WINDOWS)
 @pytest.mark.parametrize("view", ["board", "queues/social"])
 def test_no_window_is_too_narrow(
     browser: Browser, company: House, view: str, width: int, height: int, scheme: Any

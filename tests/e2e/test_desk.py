@@ -14,7 +14,7 @@ from tests.e2e.cable import cable_to
 from tests.e2e.house import House
 from tests.e2e.tabs import CHROMIUM, Tab, opened
 
-SIZES = [(360, 740), (480, 900), (1360, 860), (1600, 900)]
+WINDOWS = [(360, 740, "light"), (480, 900, "dark"), (1360, 860, "light"), (1600, 900, "dark")]
 HEARTBEAT_SECONDS_MAX = 40
 WORDS = "Where is my <b>parcel</b>?"
 
@@ -287,8 +287,7 @@ def test_a_desk_that_is_loaded_again_is_the_same(tab: Tab, company: House, ann: 
     expect(tab.page.locator("#presence")).to_have_text("You are available: offers come to you.")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height", "scheme"), WINDOWS)
 def test_no_window_is_too_narrow(
     browser: Browser, company: House, ann: str, width: int, height: int, scheme: Any
 ) -> None:
