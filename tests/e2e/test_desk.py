@@ -49,10 +49,10 @@ def ann(company: House) -> Iterator[str]:
     company.call("POST", "/v1/agents/ann/wrap-up/complete", {})
 
 
-def post(house: House) -> str:
+def post(house: House, channel: str = "x") -> str:
     """A public post; its contact's id."""
     body = {
-        "account": "shop", "channel": "x", "visibility": "public", "source_id": uuid4().hex, "text": WORDS,
+        "account": "shop", "channel": channel, "visibility": "public", "source_id": uuid4().hex, "text": WORDS,
         "customer": {"identities": [{"channel": "x", "address": uuid4().hex}]}, "reach": {"views": 45_000},
     }  # fmt: skip
     taken: str = house.call("POST", "/v1/contacts?wait_seconds=5", body)["contact_id"]
@@ -86,6 +86,14 @@ def accepted(tab: Tab, house: House) -> str:
     tab.press("a")
     expect(heading(tab, "x · public, Social care")).to_be_focused()
     return contact_id
+
+
+def wait_for_a_heartbeat(tab: Tab, house: House) -> None:
+    before = house.call("GET", "/v1/agents/ann")["lease_until"]
+    deadline = time.monotonic() + HEARTBEAT_SECONDS_MAX
+    while house.call("GET", "/v1/agents/ann")["lease_until"] <= before:
+        assert time.monotonic() < deadline, "no heartbeat came"
+        tab.page.wait_for_timeout(500)
 
 
 def state_of(house: House, contact_id: str) -> str:
@@ -173,6 +181,28 @@ def test_away_with_a_reason_and_offline(tab: Tab, company: House, ann: str) -> N
     expect(tab.page.locator("#presence")).to_have_text("You are offline: nothing new comes.")
 
 
+def test_a_break_waits_for_what_is_held(tab: Tab, company: House, ann: str) -> None:
+    sat_down(tab, ann)
+    contact_id = accepted(tab, company)
+    tab.press("2")
+    tab.page.get_by_label("once what I hold is done").check()
+    tab.press("Enter")
+    presence = tab.page.locator("#presence")
+    expect(presence).to_have_text("You are away as soon as you hold nothing; nothing new comes. (break)")
+    wait_for_a_heartbeat(tab, company)
+    assert company.call("GET", "/v1/agents/ann")["next_status"] == "away", "a heartbeat doesn't call it off"
+    heading(tab, "x · public, Social care").focus()
+    tab.press("c", "Enter")
+    expect(held(tab)).to_contain_text(["wrap up"])
+    until = company.call("GET", f"/v1/contacts/{contact_id}")["wrap_up_until"]
+    tab.press("m")
+    expect(tab.page.locator("#told")).to_have_text("One minute more.")
+    assert company.call("GET", f"/v1/contacts/{contact_id}")["wrap_up_until"] > until
+    tab.press("w")
+    expect(presence).to_have_text("You are away: nothing new comes. (break)")
+    assert tab.said == []
+
+
 def test_a_contact_is_parked_resumed_and_given_back(tab: Tab, company: House, ann: str) -> None:
     sat_down(tab, ann)
     contact_id = accepted(tab, company)
@@ -194,6 +224,16 @@ def test_work_that_comes_without_an_offer_is_read_out(tab: Tab, company: House, 
     company.call("POST", f"/v1/contacts/{contact_id}/resume", {})
     expect(tab.page.locator("#heard")).to_have_text("Yours now: x · public, Social care.")
     expect(held(tab)).not_to_contain_text(["parked"])
+
+
+def test_what_is_assigned_without_asking_is_read_out(tab: Tab, company: House, ann: str) -> None:
+    rules = {"name": "Chat", "order": 1, "match": {"channel": "chat"}, "auto_accept": ["async"]}
+    company.call("PUT", "/v1/queues/chat", rules)
+    sat_down(tab, ann)
+    post(company, channel="chat")
+    expect(tab.page.locator("#heard")).to_have_text("Yours now: chat · public, Chat.")
+    expect(held(tab)).to_have_count(1)
+    assert tab.said == []
 
 
 def test_what_is_refused_is_said_in_a_sentence(tab: Tab, company: House, ann: str) -> None:
@@ -251,11 +291,7 @@ def test_single_keys_can_be_looked_up_and_switched_off(tab: Tab, company: House,
 
 def test_the_lease_is_kept_as_long_as_the_desk_is_open(tab: Tab, company: House, ann: str) -> None:
     sat_down(tab, ann)
-    before = company.call("GET", "/v1/agents/ann")["lease_until"]
-    deadline = time.monotonic() + HEARTBEAT_SECONDS_MAX
-    while company.call("GET", "/v1/agents/ann")["lease_until"] <= before:
-        assert time.monotonic() < deadline, "no heartbeat came"
-        tab.page.wait_for_timeout(500)
+    wait_for_a_heartbeat(tab, company)
     tab.page.get_by_role("button", name="Sign out").click()
     expect(tab.page.get_by_label("API key")).to_be_focused()
     assert company.call("GET", "/v1/agents/ann")["status"] == "offline"
