@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from libs.common.events import SECOND, Event
-from libs.common.events.commands import CloseContact, CompleteWrapUp, DeleteAgent, ParkContact, PutAgent, ReleaseContact
+from libs.common.events.commands import (
+    AssignContact,
+    CloseContact,
+    CompleteWrapUp,
+    DeleteAgent,
+    ParkContact,
+    PutAgent,
+    ReleaseContact,
+    TransferContact,
+)
 from libs.common.events.values import Capacity
 from services.router.core.explain import explain
 from tests.simulation.router.builders import accept, agent, close, decline, make, opened, presence, queue, target
@@ -120,6 +129,21 @@ def test_what_an_offer_relies_on_has_no_wrap_up() -> None:
     pool = ann_with("email", setup=queue(wrap_up_seconds=30))
     pool.receive(opened("con_call", channel="voice"), close("con_0"), accept("con_call.offer.1"))
     assert ("con_0" in pool.floor.contacts, pool.floor.desks["ann"].used) == (False, 120)
+
+
+@pytest.mark.parametrize(("rule", "command", "status"), [
+    ("a call that a colleague passes on",  make(TransferContact, contact_id="con_call", to_agent="ann"), 200),
+    ("a call that a supervisor assigns",   make(AssignContact, contact_id="con_call", to_agent="ann"),   200),
+    ("who can't be interrupted is full",   make(AssignContact, contact_id="con_call", to_agent="cat"),   409),
+    ("unless it is forced",  make(AssignContact, contact_id="con_call", to_agent="cat", forced=True),    200),
+])  # fmt: skip
+def test_a_move_pauses_like_an_accept(rule: str, command: Event, status: int) -> None:
+    pool = PoolDriver(agent("bob", "public"))
+    pool.receive(opened("con_call", channel="voice"), accept("con_call.offer.1", "bob"))
+    pool.receive(*ann(), opened("con_0"), accept("con_0.offer.1", "ann"))
+    pool.receive(*agent("cat", "cats"), opened("con_1", "cats"), accept("con_1.offer.1", "cat"))
+    assert pool.run(command).status == status, rule
+    assert paused(pool) == (["con_0"] if pool.contact("con_call").agent_id == "ann" else [])
 
 
 # -- the budget ---------------------------------------------------------------------------------------------------
@@ -248,6 +272,7 @@ def test_alone_it_goes_on_even_above_a_lowered_capacity() -> None:
     ("closed, without a wrap-up", make(CloseContact, contact_id="con_0")),
     ("parked",                    make(ParkContact, contact_id="con_0")),
     ("released",                  make(ReleaseContact, contact_id="con_0")),
+    ("transferred",               make(TransferContact, contact_id="con_0", to_queue="everyone")),
     ("its agent is gone",         make(DeleteAgent, agent_id="ann")),
 ])  # fmt: skip
 def test_a_paused_contact_may_leave(rule: str, command: Event) -> None:
