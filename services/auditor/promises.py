@@ -5,7 +5,8 @@ and, in production, the auditor.
 
 P3  a contact has at most one owner, and as many live offers, each to somebody else, as its queue wants at once;
     an offer ends once
-P4  no offer or assignment exceeds the agent's capacity, offers and wrap-ups included, unless it is forced
+P4  no offer or assignment exceeds the agent's capacity, offers and wrap-ups included, unless it is forced; what is
+    paused takes none, is paused only for what may interrupt it and within its budget, and goes on only into room
 P5  who isn't available gets no offer
 P6  every offer ends, in time
 P7  of a contact's offers one is accepted; what was accepted or closed is not accepted or closed again
@@ -21,8 +22,8 @@ from typing import Final, NamedTuple
 
 from libs.common.events import ESCALATIONS, ROUTING, SECOND, Event, routing
 from libs.common.events.escalations import ClockEvent, EscalationRaised
-from libs.common.events.values import Capacity
 from services.auditor.agenda import Agenda
+from services.auditor.capacity import AgentView, Held, Pauses
 
 OFFER_GRACE_SECONDS: Final = 2
 """How long after its time-out an offer may still be live."""
@@ -47,35 +48,6 @@ class Violation(NamedTuple):
         return f"{self.promise} broken at {self.at} by {self.key} {self.subject}: {self.detail}"
 
 
-@dataclass(slots=True)
-class Held:
-    channel: str
-    medium: str
-    units: int
-
-
-@dataclass(slots=True)
-class AgentView:
-    status: str | None = "offline"
-    capacity: Capacity | None = field(default_factory=Capacity)
-    """None until an event says it: who begins in the middle knows neither."""
-    holds: dict[str, Held] = field(default_factory=dict)
-
-    def breaks_capacity(self, contact_id: str, more: Held) -> str | None:
-        """Why one more doesn't fit; None when it does."""
-        if self.capacity is None:
-            return None
-        others = [held for other, held in self.holds.items() if other != contact_id]
-        used = sum(held.units for held in others) + more.units
-        if used > self.capacity.units:
-            return f"{used} units of {self.capacity.units}"
-        for name, most in self.capacity.max.items():
-            count = 1 + sum(name in (held.channel, held.medium) for held in others)
-            if name in (more.channel, more.medium) and count > most:
-                return f"{count} of at most {most} {name}"
-        return None
-
-
 class LiveOffer(NamedTuple):
     agent_id: str
     expires_at: int
@@ -94,6 +66,7 @@ class ContactView:
     waits_since: int | None = None
     """When it began to wait, or somebody was last told that it does."""
     flagged: bool = False
+    pauses: Pauses = field(default_factory=Pauses)
     known: bool = True
     """Whether its first event was seen; what is said of others is taken as it comes."""
 
@@ -198,6 +171,12 @@ class Auditor:
                 self._let_go(contact, event)
             case routing.ContactTransferred():
                 self._transferred(contact, event)
+            case routing.ContactPaused():
+                self._paused(contact, event)
+            case routing.ContactResumed(reason="unpaused"):
+                self._unpaused(contact, event)
+            case routing.ContactWrapUpStarted():
+                self._agent(event.key, event.agent_id).wraps_up(event.contact_id)
             case routing.ContactClosed() | routing.ContactAbandoned():
                 self._ended_now(contact, event)
             case routing.ContactUnroutable():
@@ -207,6 +186,7 @@ class Auditor:
     def _queued(self, contact: ContactView, event: routing.ContactQueued) -> None:
         contact.channel, contact.medium = event.channel, event.medium
         contact.offers_max = event.parallel_offers
+        contact.pauses.allow(event.target_seconds)
         if contact.owner is not None or contact.offers:
             self._broken("P3", event, f"queued while {contact.owner or [*contact.offers]} has it")
         contact.flagged = False
@@ -222,7 +202,7 @@ class Auditor:
             self._broken("P3", event, f"{event.offer_id} while {contact.owner} owns it")
         if agent.status not in ("available", None):
             self._broken("P5", event, f"{event.agent_id} is {agent.status}")
-        self._hold(contact, event, agent, event.units)
+        self._hold(event, agent, Held(contact.channel, contact.medium, event.units, contact.pauses))
         contact.offers[event.offer_id] = LiveOffer(event.agent_id, event.expires_at)
         self._waits(contact, event, False)
         self._expiring.add(event.expires_at + self._offer_grace, (event.key, event.contact_id, event.offer_id))
@@ -254,9 +234,12 @@ class Auditor:
         if event.offer_id is not None and event.offer_id != contact.accepted:
             self._broken("P7", event, f"{event.offer_id} was not accepted")
         agent = self._agent(event.key, event.agent_id)
+        held = Held(contact.channel, contact.medium, event.units, contact.pauses, "assigned")
         if event.offer_id is None and not event.forced:
-            self._hold(contact, event, agent, event.units)
-        agent.holds[event.contact_id] = Held(contact.channel, contact.medium, event.units)
+            self._hold(event, agent, held)
+        elif (why := agent.spares_a_pause(event.contact_id, held)) is not None:
+            self._broken("P4", event, why)
+        agent.holds[event.contact_id] = held
         contact.owner, contact.accepted = event.agent_id, None
         self._waits(contact, event, False)
 
@@ -274,6 +257,24 @@ class Auditor:
         self._leaves(contact, event)
         self._waits(contact, event, False)
 
+    def _paused(self, contact: ContactView, event: routing.ContactPaused) -> None:
+        if contact.owner != event.agent_id:
+            self._broken("P3", event, f"paused by {event.agent_id}, owned by {contact.owner}")
+        taken = self._contacts.get((event.key, event.paused_for))
+        by = taken.medium if taken is not None else None
+        if taken is not None and taken.offers:
+            self._broken("P4", event, f"paused for {[*taken.offers]}, which nobody has accepted")
+        why = self._agent(event.key, event.agent_id).breaks_pausing(event.contact_id, by)
+        if why is not None:
+            self._broken("P4", event, why)
+        contact.pauses.since = event.at
+
+    def _unpaused(self, contact: ContactView, event: routing.ContactResumed) -> None:
+        why = self._agent(event.key, contact.owner or "").breaks_going_on(event.contact_id)
+        if why is not None:
+            self._broken("P4", event, why)
+        contact.pauses.end(event.at)
+
     def _ended_now(
         self, contact: ContactView, event: routing.ContactClosed | routing.ContactAbandoned
     ) -> None:
@@ -290,9 +291,9 @@ class Auditor:
             self._agent(event.key, contact.owner).holds.pop(event.contact_id, None)
         contact.owner = None
         contact.offers.clear()
+        contact.pauses.end(event.at)
 
-    def _hold(self, contact: ContactView, event: routing.ContactDecision, agent: AgentView, units: int) -> None:
-        more = Held(contact.channel, contact.medium, units)
+    def _hold(self, event: routing.ContactDecision, agent: AgentView, more: Held) -> None:
         why = agent.breaks_capacity(event.contact_id, more)
         if why is not None:
             self._broken("P4", event, why)

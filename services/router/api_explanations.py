@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,7 @@ class HeldView(BaseModel):
     contact_id: str
     state: str
     units: int
+    paused: bool
 
 
 class ReasonView(BaseModel):
@@ -93,7 +95,7 @@ def agent_explanation(explained: AgentExplanation, waiting: int, lease_until: in
         lease_until=moment(lease_until),
         used_units=explained.used_units,
         units=explained.units,
-        holds=[HeldView(contact_id=one.contact_id, state=one.state, units=one.units) for one in explained.holds],
+        holds=[HeldView.model_validate(asdict(one)) for one in explained.holds],
         waiting=waiting,
         looked_at=explained.looked_at,
         reasons=[ReasonView(why=one.why, contacts=one.contacts, first=one.first) for one in explained.reasons],

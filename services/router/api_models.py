@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Body
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from libs.common.errors import FieldError, NotSupported
 from libs.common.events import values
@@ -77,17 +77,39 @@ def ascending(steps: list[RelaxStep]) -> list[RelaxStep]:
     return steps
 
 
+class InterruptedBy(StrictModel):
+    """The media for which work of a medium may be paused, up to half its promised time in all."""
+
+    live: list[Literal["voice"]] = []
+    asynchronous: list[Literal["voice", "live"]] = Field(default=[], alias="async")
+
+    def value(self) -> dict[str, tuple[str, ...]]:
+        named: dict[str, list[str]] = {"async": [*self.asynchronous], "live": [*self.live]}
+        return {medium: tuple(sorted(set(by))) for medium, by in named.items() if by}
+
+
 class CapacityBody(StrictModel):
     """One budget; a medium that `cost` leaves out keeps its usual cost."""
 
     units: Units = 120
     cost: Annotated[dict[Tag, Units], Field(max_length=COSTS_MAX)] = {}
     max: Annotated[dict[Tag, Most], Field(max_length=COSTS_MAX)] = {}
-    interrupted_by: dict[Tag, list[Tag]] = {}
+    interrupted_by: InterruptedBy = InterruptedBy()
+    wake_up_reserve: Most = 0
+    """Units that new work leaves free while the agent has parked contacts, except work that could pause them."""
+
+    @field_validator("wake_up_reserve")
+    @classmethod
+    def leaves_room(cls, reserve: int, info: ValidationInfo) -> int:
+        if reserve >= info.data.get("units", UNITS_MAX + 1):
+            raise ValueError("must be less than units")
+        return reserve
 
     def value(self) -> values.Capacity:
-        refuse("/capacity/interrupted_by", self.interrupted_by, neutral={})
-        return values.Capacity(units=self.units, cost=values.Capacity().cost | self.cost, max=dict(self.max))
+        return values.Capacity(
+            units=self.units, cost=values.Capacity().cost | self.cost, max=dict(self.max),
+            interrupted_by=self.interrupted_by.value(), wake_up_reserve=self.wake_up_reserve,
+        )  # fmt: skip
 
 
 class AgentBody(StrictModel):

@@ -12,6 +12,7 @@ from libs.common.directory import ReceivedContact
 from libs.common.events import SECOND, values
 from libs.common.events.codec import EPOCH
 from services.router.api_models import RelaxStep, Requirement
+from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
 from services.router.core.queues import score_of, thousandths
 from services.router.core.state import Agent, Contact, Policy, Queue, offer_id
@@ -45,6 +46,7 @@ class CapacityView(BaseModel):
     cost: dict[str, int]
     max: dict[str, int]
     interrupted_by: dict[str, list[str]] = {}
+    wake_up_reserve: int = 0
 
 
 class AgentView(PresenceView):
@@ -57,7 +59,7 @@ class AgentView(PresenceView):
     """In a row, by now."""
     missed_offers_max: int
     used_units: int
-    """Taken by offers, assignments and wrap-ups."""
+    """Taken by offers, assignments and wrap-ups; what is paused takes none."""
 
 
 class LiveOffer(BaseModel):
@@ -104,6 +106,11 @@ class ContactView(BaseModel):
     topics: list[str] = []
     sentiment: float | None = None
     attributes: dict[str, values.Scalar] = {}
+    paused: bool = False
+    """Its agent has taken `paused_for` meanwhile; it stays `assigned` and goes on by itself."""
+    paused_for: str | None = None
+    pause_left_seconds: float | None = None
+    """How much longer it may be paused in all; null unless it is assigned."""
     parked_until: datetime | None = None
     wrap_up_until: datetime | None = None
     resolution: str | None = None
@@ -163,7 +170,7 @@ def agent_view(row: Row, name: str | None, used_units: int) -> AgentView:
         pool=row.pool,
         skills=agent.skills,
         preferred_queues=list(agent.preferred_queues),
-        capacity=CapacityView(units=capacity.units, cost=capacity.cost, max=capacity.max),
+        capacity=CapacityView.model_validate(msgspec.structs.asdict(capacity)),
         missed_offers=agent.missed,
         missed_offers_max=agent.missed_offers_max,
         used_units=used_units,
@@ -243,6 +250,9 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "offers": live_offers(contact),
         "unroutable": contact.unroutable is not None,
         "unroutable_reason": contact.unroutable,
+        "paused": contact.paused_at is not None,
+        "paused_for": contact.paused_for,
+        "pause_left_seconds": pause_left(contact, now) / SECOND if contact.state == "assigned" else None,
         "parked_until": moment(contact.parked_until),
         "wrap_up_until": moment(contact.wrap_up_until),
         "resolution": contact.resolution,

@@ -16,6 +16,7 @@ from libs.common.events.routing import (
     AgentPresenceChanged,
     ContactAssigned,
     ContactCallbackRequested,
+    ContactPaused,
     ContactReferred,
     ContactTransferred,
     OfferAccepted,
@@ -44,6 +45,9 @@ AGENTS_SENT_AWAY_TOTAL = Counter(
 OFFERS_TOTAL = Counter("omniroute_offers_total", "Offers that ended, by how", ["outcome"])
 ASSIGNMENTS_TOTAL = Counter("omniroute_assignments_total", "Contacts that got their agent", ["channel"])
 MOVES_TOTAL = Counter("omniroute_moves_total", "Contacts that moved otherwise than by an offer, by how", ["kind"])
+CONTACTS_PAUSED_TOTAL = Counter(
+    "omniroute_contacts_paused_total", "Contacts that were paused for something more immediate", ["medium"]
+)
 CONTACT_WAIT_SECONDS = Histogram(
     "omniroute_contact_wait_seconds",
     "From the customer's oldest unanswered message to the assignment",
@@ -69,6 +73,8 @@ for _outcome in OUTCOMES.values():
     OFFERS_TOTAL.labels(_outcome)
 for _kind in (*MOVES.values(), "drained", "forced"):
     MOVES_TOTAL.labels(_kind)
+for _medium in ("live", "async"):
+    CONTACTS_PAUSED_TOTAL.labels(_medium)
 
 
 def count(events: Iterable[Event]) -> None:
@@ -83,5 +89,7 @@ def count(events: Iterable[Event]) -> None:
             MOVES_TOTAL.labels("drained" if drained else kind).inc()
         elif isinstance(event, AgentPresenceChanged) and event.reason == MISSED_OFFERS:
             AGENTS_SENT_AWAY_TOTAL.inc()
+        elif isinstance(event, ContactPaused):
+            CONTACTS_PAUSED_TOTAL.labels(event.medium).inc()
         elif (outcome := OUTCOMES.get(type(event))) is not None:
             OFFERS_TOTAL.labels(outcome).inc()

@@ -151,7 +151,7 @@ def contact_columns(contact: Contact) -> dict[str, Any]:
         "waiting_since": contact.waiting_since,
         "promise_at": contact.waiting_since + (1_000 - contact.boost) * target // 1_000,
         "target_us": target,
-        "units": contact.units,
+        "units": contact.units if contact.paused_at is None else 0,
         "unroutable": contact.unroutable is not None,
     }
 

@@ -63,6 +63,12 @@ FLOOR_ENTITIES: Final = f"""
     AND (kind IN ('pool', 'policy', 'queue', 'agent', 'target')
     OR (kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')))
 """  # noqa: S608 - the fields are ours
+PARKED_FOR_RESERVES: Final = f"""
+    SELECT DISTINCT ON (agent, channel) kind, {FIELDS} FROM router_entities
+    WHERE workspace = $1 AND pool = $2 AND partition = $3 AND kind = 'contact' AND state = 'parked'
+    AND agent IN (SELECT id FROM router_entities WHERE workspace = $1 AND pool = $2 AND partition = $3
+    AND kind = 'agent' AND doc #> '{{capacity,wake_up_reserve}}' IS NOT NULL)
+"""  # noqa: S608 - the fields are ours
 
 
 class Reads:
@@ -150,8 +156,11 @@ class Reads:
         )
 
     async def floor_entities(self, workspace: str, pool: str, partition: int) -> list[tuple[str, Row]]:
-        """A pool's rules, its agents and what they hold, as (kind, row); the workspace's targets too."""
-        rows = await self._database.pool.fetch(FLOOR_ENTITIES, workspace, pool, partition)
+        """A pool's rules, its agents and what they hold, as (kind, row); the workspace's targets too. Of parked
+        contacts one a channel, of agents who keep a reserve for those."""
+        async with self._database.pool.acquire() as connection:
+            rows = await connection.fetch(FLOOR_ENTITIES, workspace, pool, partition)
+            rows += await connection.fetch(PARKED_FOR_RESERVES, workspace, pool, partition)
         return [(row["kind"], Row(*list(row)[1:])) for row in rows]
 
     async def events(self, workspace: str, contact_id: str, after: int, limit: int) -> list[tuple[Any, ...]]:

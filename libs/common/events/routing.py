@@ -215,6 +215,19 @@ class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
     policy_version: int = 0
 
 
+class ContactPaused(ContactDecision, frozen=True, kw_only=True):
+    """Its agent has taken a contact that may interrupt it. It stays theirs, takes no units, and goes on by itself."""
+
+    type: ClassVar[str] = "contact.paused"
+    agent_id: str
+    paused_for: str
+    """The contact that was taken."""
+    medium: Medium
+    units: int
+    pause_left_seconds: float
+    """How much longer it may be paused in all; a pause that lasts longer is the last one."""
+
+
 class ContactParked(ContactDecision, frozen=True, kw_only=True):
     """Nothing to do until the customer writes (or until `until`); capacity is free."""
 
@@ -225,7 +238,10 @@ class ContactParked(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactResumed(ContactDecision, frozen=True, kw_only=True):
-    """A parked contact has work again: with its agent when there is room (`agent_id`), else it is queued next."""
+    """A parked contact has work again: with its agent when there is room (`agent_id`), else it is queued next.
+
+    The reason `unpaused` is of a paused contact, which goes on: it never left its agent, and nothing else changes.
+    """
 
     type: ClassVar[str] = "contact.resumed"
     agent_id: str | None = None
@@ -360,6 +376,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     ContactCallbackRequested,
     ContactRelaxed,
     ContactPriorityChanged,
+    ContactPaused,
     ContactParked,
     ContactResumed,
     ContactUnroutable,

@@ -51,14 +51,16 @@ class Reach(Value, frozen=True):
 class Capacity(Value, frozen=True):
     """One budget of `units`; a contact costs what its channel or else its medium says in `cost`.
 
-    `max` bounds how many contacts of a medium or channel an agent holds at once. `interrupted_by` says which
-    work may pause which; it has no effect before interruption is built.
+    `max` bounds how many contacts of a medium or channel an agent holds at once, paused ones included.
+    `interrupted_by` says which media may pause work of a medium: `{"async": ("voice", "live")}`. `wake_up_reserve`
+    is what new work leaves free while the agent has parked contacts.
     """
 
     units: int = 120
     cost: dict[str, int] = msgspec.field(default_factory=lambda: {"voice": 120, "live": 40, "async": 20})
     max: dict[str, int] = msgspec.field(default_factory=dict)
     interrupted_by: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    wake_up_reserve: int = 0
 
 
 OneOrMore = str | tuple[str, ...] | None

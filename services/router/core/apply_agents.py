@@ -57,7 +57,7 @@ def on_presence_changed(
     if came:
         floor.feed(desk)
     elif desk.peers is None:
-        agent.to_fill = False
+        agent.to_fill = agent.to_fill and bool(desk.paused)
         left(partition, floor, desk)
 
 

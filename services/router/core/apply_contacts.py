@@ -26,6 +26,7 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
+from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
@@ -93,6 +94,7 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     """A known contact waits again: who gave it away was asked; resumed, nobody was. New rules begin with their first
     step."""
     free(partition, floor, contact)
+    wake_up(partition, floor, contact)
     keeps_step = event.reason == "released" or (
         event.reason == "transferred" and not moved_rules(partition, floor, contact, event)
     )
@@ -283,6 +285,7 @@ def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: s
     desk = floor.desks[agent_id]
     desk.stand_up()
     desk.drop(contact)
+    end_pause(contact, partition.now)
     desk.sit_down()
     floor.feed(desk)
     floor.let_go(desk)
@@ -295,6 +298,7 @@ def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: s
 def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: ContactAssigned) -> None:
     if contact.state == "waiting":
         floor.leave(contact)
+    wake_up(partition, floor, contact)
     contact.state = "assigned"
     contact.to_place = False
     contact.last_agent_until = None
@@ -308,6 +312,8 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     desk.take(contact)
     desk.agent.last_assigned_at = event.at
     desk.sit_down()
+    if desk.agent.capacity.interrupted_by:
+        floor.feed(desk)  # What was an offer can be paused now, and what relied on a pause has had it.
     partition.touch_agent(floor, desk)
 
 
@@ -326,6 +332,7 @@ def on_transferred(partition: Partition, floor: Floor, contact: Contact, event: 
     if contact.state == "assigned" and contact.agent_id is not None:
         remember_asked(floor, contact, contact.agent_id)
     free(partition, floor, contact)
+    wake_up(partition, floor, contact)
     contact.state = "parked"
     contact.agent_id = None
     contact.to_place = False
@@ -342,6 +349,7 @@ def on_parked(partition: Partition, floor: Floor, contact: Contact, event: Conta
     contact.parked_until = event.until
     contact.answered = contact.answered or event.reason == ANSWERED_ELSEWHERE
     contact.last_agent_until = None
+    fall_asleep(floor, contact)
 
 
 def on_resumed(contact: Contact, event: ContactResumed) -> None:
@@ -350,9 +358,12 @@ def on_resumed(contact: Contact, event: ContactResumed) -> None:
     contact.answered = False
 
 
-def on_wrap_up_started(contact: Contact, event: ContactWrapUpStarted) -> None:
+def on_wrap_up_started(floor: Floor, contact: Contact, event: ContactWrapUpStarted) -> None:
+    desk = floor.desks[event.agent_id]
+    desk.stand_up()  # It can't be paused any more.
     contact.state = "wrap_up"
     contact.wrap_up_until, contact.resolution = event.until, event.resolution
+    desk.sit_down()
 
 
 def on_wrap_up_extended(contact: Contact, event: ContactWrapUpExtended) -> None:
@@ -366,6 +377,7 @@ def on_ended(
         floor.leave(contact)
     floor.flag(contact, None)
     free(partition, floor, contact)
+    wake_up(partition, floor, contact)
     contact.to_place = False
     del floor.contacts[contact.id]
     closed = memory_of(contact, event)

@@ -18,6 +18,7 @@ from libs.common.events.routing import AgentUpdated, PolicyUpdated, PoolUpdated,
 from libs.common.events.values import Capacity, Requirement
 from services.router.core.facts import TargetKept
 from services.router.core.floor import EVERYONE, Floor
+from services.router.core.interruption import is_sound as is_sound_interruption
 from services.router.core.limits import (
     BOOST_MAX,
     LEVEL_MAX,
@@ -136,7 +137,7 @@ def on_put_agent(floor: Floor, put: PutAgent, now: int) -> Events:
 
 def is_sound_capacity(capacity: Capacity) -> bool:
     positive = all(units >= 1 for units in (capacity.units, *capacity.cost.values()))
-    return positive and all(most >= 0 for most in capacity.max.values())
+    return positive and all(most >= 0 for most in capacity.max.values()) and is_sound_interruption(capacity)
 
 
 def on_delete_agent(floor: Floor, delete: DeleteAgent, now: int) -> Events:

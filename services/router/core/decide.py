@@ -80,5 +80,5 @@ def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainD
         case facts.ShiftEnded(): return presence.on_shift_ended(floor, event, now)
         case facts.ReleaseDue(): return presence.on_release_due(floor, event, now)
         case facts.DrainDue(): return drain.on_drain_due(floor, event, now)
-        case facts.HoldEnded() | facts.MemoryEnded(): return (event,)
+        case facts.HoldEnded() | facts.PauseSpent() | facts.MemoryEnded(): return (event,)
         case _: return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.common.events import Event, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, facts
+from services.router.core import apply_agents, apply_contacts, apply_pauses, facts
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
@@ -50,10 +50,12 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
         case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
+        case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
+        case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
-        case routing.ContactWrapUpStarted(): a.on_wrap_up_started(contact, event)
+        case routing.ContactWrapUpStarted(): a.on_wrap_up_started(floor, contact, event)
         case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
         case routing.ContactClosed() | routing.ContactAbandoned():
@@ -68,6 +70,8 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
             contact.to_place = False
         case facts.HoldEnded():
             apply_contacts.end_hold(floor, contact)
+        case facts.PauseSpent():
+            apply_pauses.on_pause_spent(floor, contact, event.at)
         case facts.ContactNoted():
             apply_contacts.on_noted(floor, contact, event)
         case facts.PrioritySet():

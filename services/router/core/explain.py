@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from libs.common.events import SECOND
 from libs.common.events.values import Requirement
 from services.router.core.choice import still_asked
-from services.router.core.desks import Desk, has_room
+from services.router.core.desks import Desk
 from services.router.core.floor import Floor, holders_of
+from services.router.core.interruption import is_protected, margin, pause_left
 from services.router.core.limits import AGEING_SHARE_PERCENT
 from services.router.core.policy import named
 from services.router.core.queues import Score, is_higher, score_of, thousandths
@@ -71,7 +72,7 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         candidates=tuple(candidates(floor, contact)),
         ahead=count_ahead(floor, contact, score, now) if ahead is None else ahead,
         next_change_at=next_change_at(contact, now),
-        text=in_words(contact),
+        text=in_words(contact, now),
     )
 
 
@@ -98,13 +99,19 @@ def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: 
         return status if agent.next_status is None else f"{status}, then {agent.next_status}"
     if agent.id in asked:
         return "was asked and did not take it"
-    if not has_room(agent.capacity, desk.used, desk.counts, (contact.channel, contact.medium)):
-        return f"at capacity {desk.used}/{agent.capacity.units}"
+    if not desk.fits((contact.channel, contact.medium), desk.margins()):
+        return at_capacity(desk, contact)
     if contact.last_agent_until is not None and contact.last_agent != agent.id:
         return f"held for {contact.last_agent}"
     if chosen:
         return f"{', '.join(chosen)} went before"
     return contact.unroutable or "not waiting" if contact.state != "waiting" or contact.unroutable else "next"
+
+
+def at_capacity(desk: Desk, contact: Contact) -> str:
+    kept = margin(desk.margins(), contact.medium).kept
+    used = f"at capacity {desk.used}/{desk.agent.capacity.units}"
+    return f"{used}, {kept} kept for paused and parked work" if kept else used
 
 
 def count_ahead(floor: Floor, contact: Contact, score: Score, now: int) -> int:
@@ -138,7 +145,18 @@ def next_change_at(contact: Contact, now: int) -> int | None:
 # -- in words ---------------------------------------------------------------------------------------------------
 
 
-def in_words(contact: Contact) -> str:
+def in_words(contact: Contact, now: int) -> str:
+    """`promise of 240:00; paused for con_x, 7:30 of its budget left`."""
+    return "; ".join(part for part in (_promise(contact), _pauses(contact, now)) if part)
+
+
+def _pauses(contact: Contact, now: int) -> str:
+    if contact.paused_for is not None:
+        return f"paused for {contact.paused_for}, {minutes(pause_left(contact, now) // SECOND)} of its budget left"
+    return "was paused as long as it may be" if is_protected(contact) else ""
+
+
+def _promise(contact: Contact) -> str:
     """`promise moved from 15:00 to 12:30 because 40,000 can see it and it failed twice before`."""
     whole = minutes(contact.target_seconds)
     reasons = [reason for reason in _reasons(contact) if reason]

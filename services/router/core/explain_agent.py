@@ -24,6 +24,8 @@ class Held:
     contact_id: str
     state: str
     units: int
+    """That it takes now: none while it is paused."""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class AgentExplanation:
 
 def explain_agent(floor: Floor, desk: Desk, now: int) -> AgentExplanation:
     agent = desk.agent
-    holds = tuple(Held(one.id, one.state, units_held(one, agent.id)) for _, one in sorted(desk.held.items()))
+    holds = tuple(held(one, agent.id) for _, one in sorted(desk.held.items()))
     waiting = in_order(floor, now)
     reasons = grouped((reason_against(desk, one, still_asked(floor, one.asked), ()), one.id) for one in waiting)
     return AgentExplanation(
@@ -62,6 +64,11 @@ def explain_agent(floor: Floor, desk: Desk, now: int) -> AgentExplanation:
         units=agent.capacity.units, holds=holds, reasons=reasons, looked_at=len(waiting),
         next_change_at=agent_due(agent) or None, text=in_words(desk, reasons, len(waiting)),
     )  # fmt: skip
+
+
+def held(contact: Contact, agent_id: str) -> Held:
+    paused = contact.paused_at is not None
+    return Held(contact.id, contact.state, 0 if paused else units_held(contact, agent_id), paused)
 
 
 def in_order(floor: Floor, now: int) -> list[Contact]:

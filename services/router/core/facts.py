@@ -43,6 +43,12 @@ class WrapUpDue(OfContact, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.wrap_up"
 
 
+class PauseSpent(OfContact, frozen=True, kw_only=True):
+    """The contact has been paused for as long as it may be."""
+
+    type: ClassVar[str] = "timer.pause"
+
+
 class MemoryEnded(OfContact, frozen=True, kw_only=True):
     """The 24 hours after a contact's closing are over."""
 

@@ -224,8 +224,8 @@ class Floor:
             heappush(self.arrivals, (contact.waiting_since, contact.id))
 
     def feed(self, desk: Desk) -> None:
-        """The agent may have room for something: the next `Settle` looks."""
-        if desk.peers is not None and not desk.agent.to_fill:
+        """The agent may have room for something: the next `Settle` looks. Paused work goes on without presence."""
+        if (desk.peers is not None or desk.paused) and not desk.agent.to_fill:
             desk.agent.to_fill = True
             heappush(self.hungry, desk.agent.id)
 
@@ -329,6 +329,8 @@ class Floor:
             self.desks[holder].take(contact)
         if is_sought_for(contact):
             self.enter(contact)
+        elif contact.state == "parked" and contact.agent_id in self.desks:
+            self.desks[contact.agent_id].park(contact)
 
     def tops(self, now: int) -> list[tuple[int, Bucket]]:
         """(half points, bucket) of the first contact of every bucket that waits, the highest first."""

@@ -34,6 +34,10 @@ RUNNERS_UP_MAX: Final = 5
 SEEN_MAX: Final = 128
 """Requirements a pool remembers for the versatility of its agents."""
 
+# Interruption.
+PAUSE_SHARE_DIVISOR: Final = 2
+"""A contact may be paused while all its pauses together are shorter than half its target."""
+
 # Offers and presence.
 OFFER_SECONDS_MAX: Final = 3_600
 OFFERS_MAX: Final = 50

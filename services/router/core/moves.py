@@ -38,7 +38,16 @@ from services.router.core.limits import TRANSFER_HELD_SECONDS
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.state import Contact, Queue, units_held
-from services.router.core.transitions import REFERRED, assigned, finished, flag_ended, offer_withdrawn, queued, released
+from services.router.core.transitions import (
+    REFERRED,
+    assigned,
+    finished,
+    flag_ended,
+    offer_withdrawn,
+    queued,
+    released,
+    wraps_up,
+)
 
 CALLED_BACK: Final = "called_back"
 """The resolution of a contact whose customer is called instead."""
@@ -159,7 +168,7 @@ def unfit(floor: Floor, contact: Contact, desk: Desk) -> str | None:
     kind, used, counts = (contact.channel, contact.medium), desk.used, dict(desk.counts)
     if contact.id in desk.held:
         used, counts[kind] = used - units_held(contact, desk.agent.id), counts[kind] - 1
-    return None if has_room(desk.agent.capacity, used, counts, kind) else FULL
+    return None if has_room(desk.agent.capacity, used, counts, kind, desk.margins()) else FULL
 
 
 def unfit_agent(command: ContactCommand, contact: Contact, desk: Desk, code: str, now: int) -> Events:
@@ -258,5 +267,5 @@ def goes_on_or_ends(
     if not closes:
         return (done(command, now, contact_state(contact) | linked),)
     steps = finished(floor, now, contact, resolution)
-    wraps_up = contact.state == "assigned" and contact.rules.wrap_up_seconds > 0
-    return (*steps, done(command, now, contact_state(contact, "wrap_up" if wraps_up else "closed") | linked))
+    after = "wrap_up" if wraps_up(floor, contact) else "closed"
+    return (*steps, done(command, now, contact_state(contact, after) | linked))

@@ -18,6 +18,7 @@ from services.router.core.limits import DEAD_ENDS_A_LOOK
 from services.router.core.offers import of_choice, offered
 from services.router.core.outcomes import Events
 from services.router.core.partition import Partition
+from services.router.core.pauses import going_on
 from services.router.core.picks import pick
 from services.router.core.presence import when_free
 from services.router.core.state import Contact
@@ -40,7 +41,10 @@ def settle(partition: Partition) -> Events:
 
 
 def fill(floor: Floor, desk: Desk, now: int) -> Events:
-    """The agent picks; when nothing fits there is no more to do for them."""
+    """Paused work goes on, then the agent picks; when nothing fits there is no more to do for them."""
+    goes_on = going_on(floor, now, desk) if desk.paused else ()
+    if goes_on:
+        return goes_on
     picked = pick(floor, desk, now)
     if picked is None:
         return (AgentFilled(key=floor.key, at=now, agent_id=desk.agent.id),)

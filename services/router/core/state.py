@@ -196,6 +196,12 @@ class Contact:
     units: int = 0
     accepted: int = 0
     """The number of the offer by which its agent got it."""
+    paused_for: str | None = None
+    """The contact that its agent has taken meanwhile."""
+    paused_at: int | None = None
+    """Since when it is paused, as far as `paused_total` doesn't count it; None while it isn't."""
+    paused_total: int = 0
+    """Microseconds of all its pauses."""
     parked_until: int | None = None
     wrap_up_until: int | None = None
     wrap_up_extended: int = 0

@@ -13,6 +13,7 @@ from typing import Final
 from libs.common.events import SECOND, Event
 from services.router.core import facts
 from services.router.core.floor import Floor
+from services.router.core.interruption import is_protected, pause_spent_at
 from services.router.core.state import Agent, Closed, Contact, Queue
 
 AGENT: Final = "agent"
@@ -121,7 +122,7 @@ def contact_due(contact: Contact) -> int:
         case "wrap_up":
             return contact.wrap_up_until or 0
         case "assigned":
-            return 0
+            return 0 if contact.paused_at is None or is_protected(contact) else pause_spent_at(contact)
 
 
 def _earliest(one: int, other: int) -> int:
@@ -141,7 +142,7 @@ def contact_event(contact: Contact, due: int, key: str) -> Event | None:
         case "wrap_up":
             return facts.WrapUpDue(key=key, at=due, contact_id=contact.id)
         case "assigned":
-            return None
+            return facts.PauseSpent(key=key, at=due, contact_id=contact.id)
 
 
 def agent_due(agent: Agent) -> int:

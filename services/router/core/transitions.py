@@ -22,6 +22,7 @@ from libs.common.events.routing import (
 from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
+from services.router.core.pauses import makes_room, paused_for
 from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
 from services.router.core.state import Contact, Offer, offer_id
 
@@ -91,7 +92,9 @@ def flag_ended(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
 def assigned(
     floor: Floor, now: int, contact: Contact, desk: Desk, *, units: int, offer: str | None, forced: bool = False
 ) -> Events:
+    """The agent takes it, and pauses for it what has to make room."""
     return (
+        *paused_for(floor, now, contact, desk, units),
         ContactAssigned(
             key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, offer_id=offer,
             queue=contact.rules.queue, channel=contact.channel, medium=contact.medium, units=units,
@@ -126,7 +129,7 @@ def resumed(
     """A parked contact has work again: with its agent when there is room, else it waits for them first."""
     desk = floor.desks.get(contact.agent_id or "")
     kind = (contact.channel, contact.medium)
-    there = desk is not None and desk.has_room(kind) and _is_able(floor, contact, contact.agent_id)
+    there = desk is not None and desk.has_room_for_own(kind) and _is_able(floor, contact, contact.agent_id)
     agent_id = contact.agent_id if there else None
     resume = ContactResumed(
         key=floor.key, at=now, contact_id=contact.id, agent_id=agent_id, reason=reason, waiting_since=since
@@ -144,7 +147,7 @@ def resumed(
 
 def finished(floor: Floor, now: int, contact: Contact, resolution: str) -> Events:
     """Closed, after the wrap-up that its queue allows the agent."""
-    if contact.state == "assigned" and contact.rules.wrap_up_seconds:
+    if wraps_up(floor, contact):
         assert contact.agent_id is not None
         until = now + contact.rules.wrap_up_seconds * SECOND
         return (
@@ -154,6 +157,13 @@ def finished(floor: Floor, now: int, contact: Contact, resolution: str) -> Event
             ),
         )  # fmt: skip
     return (*offer_withdrawn(floor, now, contact, "closed"), closed(floor, now, contact, resolution))
+
+
+def wraps_up(floor: Floor, contact: Contact) -> bool:
+    """Whether closing it leaves its agent with a wrap-up: none of what is paused, or would be for the live offer."""
+    if contact.state != "assigned" or contact.paused_at is not None or not contact.rules.wrap_up_seconds:
+        return False
+    return not makes_room(floor.desks[contact.agent_id or ""], contact)
 
 
 def closed(floor: Floor, now: int, contact: Contact, resolution: str) -> ContactClosed:

@@ -37,6 +37,7 @@ from services.router.core.transitions import (
     released,
     resumed,
     wrapped_up,
+    wraps_up,
 )
 
 GOES_ON: Final = (REFERRED, CALLED_BACK)
@@ -83,20 +84,19 @@ def on_close(floor: Floor, contact: Contact, close: CloseContact, now: int) -> E
     if contact.state == "wrap_up":
         return (done(close, now, contact_state(contact)),)
     steps = finished(floor, now, contact, close.resolution)
-    wraps_up = contact.state == "assigned" and contact.rules.wrap_up_seconds > 0
-    return (*steps, done(close, now, contact_state(contact, "wrap_up" if wraps_up else "closed")))
+    return (*steps, done(close, now, contact_state(contact, "wrap_up" if wraps_up(floor, contact) else "closed")))
 
 
 def on_abandon(floor: Floor, contact: Contact, abandon: AbandonContact, now: int) -> Events:
     if contact.state == "wrap_up":
         return conflict(abandon, contact, now)
     steps = customer_left(floor, now, contact, abandon.reason)
-    return (*steps, done(abandon, now, contact_state(contact, _after_leaving(contact))))
+    return (*steps, done(abandon, now, contact_state(contact, _after_leaving(floor, contact))))
 
 
-def _after_leaving(contact: Contact) -> str:
+def _after_leaving(floor: Floor, contact: Contact) -> str:
     if contact.state == "assigned" and contact.answered:
-        return "wrap_up" if contact.rules.wrap_up_seconds else "closed"
+        return "wrap_up" if wraps_up(floor, contact) else "closed"
     return "closed" if contact.state == "parked" else "abandoned"
 
 

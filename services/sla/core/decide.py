@@ -72,6 +72,7 @@ def decide(state: Sla, event: Event) -> tuple[Event, ...]:
         case ContactQueued():        return on_queued(state, event)
         case ContactAssigned():      return on_assigned(state, event)
         case ContactParked():        return on_parked(state, event)
+        case ContactResumed(reason="unpaused"): return ()  # It never left its agent, nor did the wait.
         case ContactResumed():       return note_routing(state, event, Fact("resumed", event.at))
         case ContactWrapUpStarted(): return note_routing(state, event, Fact("wrapped_up", event.at))
         case LinkDecision():         return on_linked(state, event)

@@ -113,6 +113,7 @@ def happenings() -> Iterator[Step]:
     yield from answered_elsewhere_in_time()
     yield from leases_and_offers_end()
     yield from moved()
+    yield from interrupted()
 
 
 def answered_and_back() -> Iterator[Step]:
@@ -184,3 +185,17 @@ def moved() -> Iterator[Step]:
         commands.ReferContact, contact_id=con(7), to_pool="sales", to_queue="leads", closes=False
     )
     yield command(commands.CallBack, contact_id=con(7), callback_at=1_796_000_000 * SECOND)
+
+
+def interrupted() -> Iterator[Step]:
+    """Dan has four letters and takes a chat: two of the letters are paused, and go on after it."""
+    rules = Capacity(units=80, cost={"live": 40, "async": 20}, interrupted_by={"async": ("live", "voice")})
+    yield command(commands.PutAgent, agent_id="dan", skills={"letters": 1, "public": 4, "lang:it": 5}, capacity=rules)
+    yield presence("dan")
+    own = Requirement(all=(SkillNeed(skill="letters"),))
+    for number in (10, 11, 12, 13, 14):
+        media: dict[str, Any] = {"channel": "chat", "medium": "live"} if number == 14 else {"channel": "email"}
+        yield post(number, visibility="private", requirement=own, **media)
+        yield command(commands.AcceptOffer, offer_id=offer(number), agent_id="dan")
+        yield 5
+    yield command(commands.CloseContact, contact_id=con(14), agent_id="dan", resolution="solved")

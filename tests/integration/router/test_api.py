@@ -22,7 +22,7 @@ QUEUE: dict[str, Any] = {
     "last_agent_seconds": 45,
 }
 
-INTERRUPTED = {"interrupted_by": {"async": ["voice"]}}
+INTERRUPTED = {"interrupted_by": {"voice": ["voice"]}}
 
 
 async def offered(site: Site, contact_id: str = "con_1", agent: str = "ann") -> str:
@@ -47,8 +47,11 @@ async def test_an_agent_is_read_as_it_was_put(site: Site) -> None:
         "pool": "main",
         "skills": {"public": 3, "lang:it": 5},
         "preferred_queues": [],
-        "capacity": {"units": 120, "cost": {"voice": 120, "live": 40, "async": 20}, "max": {"voice": 1}},
-    }
+        "capacity": {
+            "units": 120, "cost": {"voice": 120, "live": 40, "async": 20}, "max": {"voice": 1},
+            "interrupted_by": {"async": ["live", "voice"]}, "wake_up_reserve": 20,
+        },
+    }  # fmt: skip
     put = await site.put("/v1/agents/ann", body)
     assert put == await site.get("/v1/agents/ann")
     assert {**put, **body} == put | {"capacity": body["capacity"]}
@@ -65,7 +68,7 @@ async def test_an_agents_name_is_not_on_the_log(site: Site, world: Any) -> None:
 @pytest.mark.parametrize(
     ("rule", "path", "body", "code"),
     [
-        ("interruption isn't built", "/v1/agents/bob", {"capacity": INTERRUPTED}, "not_supported"),
+        ("nothing interrupts a call", "/v1/agents/bob", {"capacity": INTERRUPTED}, "invalid"),
         ("the pool must exist", "/v1/agents/bob", {"pool": "nowhere"}, "unknown_pool"),
         ("levels end at 5", "/v1/agents/bob", {"skills": {"public": 6}}, "invalid"),
         ("unknown fields", "/v1/agents/bob", {"nmae": "Bob"}, "invalid"),
@@ -84,9 +87,9 @@ async def test_what_is_refused(site: Site, rule: str, path: str, body: Any, code
     assert await refused(site, "PUT", path, body) == (422, code), rule
 
 
-async def test_the_pointer_names_the_field_that_is_not_built(site: Site) -> None:
+async def test_the_pointer_names_the_field_that_is_wrong(site: Site) -> None:
     response = await site.send("PUT", "/v1/agents/ann", {"capacity": INTERRUPTED})
-    assert response.json()["errors"][0]["pointer"] == "/capacity/interrupted_by"
+    assert response.json()["errors"][0]["pointer"] == "/capacity/interrupted_by/voice"
 
 
 @pytest.mark.parametrize("kind", ["agents", "queues"])

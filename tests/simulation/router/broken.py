@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from libs.common.events import SECOND, Event, routing
 from services.router.core.core import RouterCore
+from services.router.core.facts import AgentFilled
 from services.router.core.partition import Partition
+from services.router.core.pauses import paused_for
 from services.router.core.state import set_offers
 
 
@@ -165,6 +167,54 @@ class SkipsNumbers(RouterCore):
         super().evolve(state, event)
         if isinstance(event, routing.OfferExpired):
             state.floor(event.key).contacts[event.contact_id].sequence += 1
+
+
+class PausesForGood(RouterCore):
+    """P4: what was paused never goes on, and its agent does other things."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        goes_on = next((one for one in decided if isinstance(one, routing.ContactResumed) and is_unpaused(one)), None)
+        if goes_on is None:
+            return decided
+        return (AgentFilled(key=goes_on.key, at=goes_on.at, agent_id=goes_on.agent_id or ""),)
+
+
+class PausesTooEarly(RouterCore):
+    """P4: an offer pauses what its acceptance would have to, and when it isn't accepted that was for nothing."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        decided = super().decide(state, event)
+        offer = decided[-1] if decided else None
+        if not isinstance(offer, routing.ContactOffered):
+            return decided
+        floor = state.floor(offer.key)
+        desk, contact = floor.desks[offer.agent_id], floor.contacts[offer.contact_id]
+        return (*decided, *paused_for(floor, offer.at, contact, desk, offer.units))
+
+
+class SparesTheBudget(RouterCore):
+    """P4: pauses that have ended count for nothing, so a contact is paused again and again."""
+
+    def evolve(self, state: Partition, event: Event) -> None:
+        super().evolve(state, event)
+        if is_unpaused(event) or event.type == "timer.pause":
+            contact = state.floor(event.key).contacts[event.subject]
+            desk = state.floor(event.key).desks[contact.agent_id or ""]
+            desk.stand_up()
+            contact.paused_total = 0
+            desk.sit_down()
+
+
+class ForgetsThePause(RouterCore):
+    """P4: an accept pauses nothing, and its agent does both."""
+
+    def decide(self, state: Partition, event: Event) -> tuple[Event, ...]:
+        return tuple(one for one in super().decide(state, event) if not isinstance(one, routing.ContactPaused))
+
+
+def is_unpaused(event: Event) -> bool:
+    return isinstance(event, routing.ContactResumed) and event.reason == "unpaused"
 
 
 BROKEN = {

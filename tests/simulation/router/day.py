@@ -18,6 +18,7 @@ from tests.simulation.router import builders as b
 from tests.simulation.router.driver import PoolDriver
 
 HOURS = 3
+ALL_INTERRUPT = {"async": ("live", "voice"), "live": ("voice",)}
 SKILLS = ("billing", "tech", "vip", "lang:it", "lang:de")
 QUIET_SECONDS = 4 * 3_600
 """After the day: time enough for every timer and for the last agents to serve whoever is left."""
@@ -93,6 +94,7 @@ class Day:
             agent_id, *(f"{skill}:{level}" for skill, level in skilled.items()),
             missed_offers_max=r.choice([0, 1, 3]),
             units=r.choice([40, 100, 120]), max=r.choice([{}, {"voice": 1}, {"email": 2, "live": 1}]),
+            interrupted_by=r.choice([{}, ALL_INTERRUPT, {"async": ("voice",)}]), wake_up_reserve=r.choice([0, 0, 20]),
         )  # fmt: skip
         return (put, available) if r.random() < 0.8 else (put,)
 

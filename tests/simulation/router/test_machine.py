@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from libs.common.events import Event
+import msgspec
+
+from libs.common.events import OUTCOMES, Event
 from libs.common.events.codec import decode, encode_headers, encode_value
 from libs.common.log import Draft, Record
 from libs.common.machine import Machine
@@ -69,3 +71,16 @@ def test_nothing_is_dead_and_every_event_can_be_read() -> None:
     assert [event.type for event in decided if event.subject == "con_1"] == [
         "contact.queued", "contact.offered", "offer.accepted", "contact.assigned", "contact.closed",
     ]  # fmt: skip
+
+
+def test_commands_of_one_batch_cannot_race_for_the_same_room() -> None:
+    """A partition has one owner, who takes them one after the other: the second finds what the first has left."""
+    machine = Machine(RouterCore(), 0)
+    drafts = batch(
+        machine, *agent("ann", units=20), opened("con_1"), opened("con_2"), accept("con_1.offer.1", "ann"),
+        accept("con_2.offer.1", "ann"), accept("con_1.offer.1", "ann"),
+    )  # fmt: skip
+    types = [draft.headers.get("ce_type") for draft in drafts]
+    assert (types.count("contact.offered"), types.count("contact.assigned")) == (1, 1)
+    outcomes = [msgspec.json.decode(draft.value or b"")["status"] for draft in drafts if draft.topic == OUTCOMES]
+    assert outcomes[-3:] == [200, 404, 200]

@@ -67,6 +67,7 @@ class History:
             case ContactWithdrawn(): self._routed(contact_id, "withdrawn", second(event.occurred_at))
             case ContactAssigned(medium="voice"): self._routed(contact_id, "connected", second(event.at))
             case ContactParked(reason="awaiting_customer"): self._routed(contact_id, "parked", second(event.at))
+            case ContactResumed(reason="unpaused"): pass
             case ContactResumed(): self._routed(contact_id, "resumed", second(event.at))
             case ContactClosed(): self._end(contact_id, second(event.at), event.resolution)
             case ContactAbandoned(): self._end(contact_id, second(event.at), "abandoned")

@@ -98,6 +98,79 @@ def test_a_broken_promise_is_named(promise: str, what: str, events: list[Event])
     assert promise in {violation.promise for violation in audit(*READY, *events)}, what
 
 
+def paused(at: int = 0, agent: str = "ann", contact_id: str = "con_1", by: str = "con_call") -> Event:
+    return routing.ContactPaused(
+        key=KEY, at=at * SECOND, contact_id=contact_id, agent_id=agent, paused_for=by, medium="async", units=20,
+        pause_left_seconds=30,
+    )  # fmt: skip
+
+
+def goes_on(at: int = 0) -> Event:
+    return routing.ContactResumed(
+        key=KEY, at=at * SECOND, contact_id="con_1", agent_id="ann", reason="unpaused", waiting_since=0
+    )
+
+
+def wraps_up(contact_id: str) -> Event:
+    return routing.ContactWrapUpStarted(
+        key=KEY, at=0, contact_id=contact_id, agent_id="ann", until=0, resolution="solved"
+    )
+
+
+def call(contact_id: str = "con_call", medium: Any = "voice", units: int = 40, pausing: list[Event] | None = None,
+         end: bool = False) -> list[Event]:  # fmt: skip
+    """It comes, Ann takes it, and pauses for it what is to be paused."""
+    offer = f"{contact_id}.offer.1"
+    about: dict[str, Any] = {"key": KEY, "at": 0, "contact_id": contact_id}
+    accepted = routing.OfferAccepted(**about, offer_id=offer, agent_id="ann")
+    taken = routing.ContactAssigned(
+        **about, agent_id="ann", offer_id=offer, queue="q", channel="c", medium=medium, units=units, waited_seconds=0
+    )
+    ends = [routing.ContactClosed(**about, resolution="solved")] if end else []
+    comes = [queued(contact_id, medium=medium, channel="c"), offered(contact_id=contact_id, units=units)]
+    return [*comes, accepted, *(pausing or []), taken, *ends]
+
+
+LETTER = [queued(), offered(), ACCEPTED, assigned()]
+CALLED = call(pausing=[paused()], end=True)
+AGAIN = call("con_2", pausing=[paused(30, by="con_2")])
+INTERRUPTIBLE = [capable(units=40, interrupted_by={"async": ("voice",)}), presence()]
+
+
+@pytest.mark.parametrize(("rule", "events"), [
+    ("a call pauses a letter",          [*LETTER, *call(pausing=[paused()])]),
+    ("the offer may be declined",       [*LETTER, *call()[:2]]),
+    ("it goes on after the call",       [*LETTER, *CALLED, goes_on(29)]),
+    ("and may be paused again",         [*LETTER, *CALLED, goes_on(29), *AGAIN]),
+    ("alone it goes on at any size",    [*LETTER, *CALLED, capable(units=10), goes_on(10)]),
+])  # fmt: skip
+def test_pauses_that_break_nothing(rule: str, events: list[Event]) -> None:
+    assert audit(*INTERRUPTIBLE, *events) == [], rule
+
+
+@pytest.mark.parametrize(("rule", "events"), [
+    ("a chat is not in the list",        [*LETTER, *call(medium="live")]),
+    ("nor is it for a pause",            [*LETTER, *call(medium="live", units=20, pausing=[paused()])]),
+    ("more than what can be paused",     [*LETTER, *call(units=41)]),
+    ("an accept that pauses nothing",    [*LETTER, *call()]),
+    ("an offer is no work",              [queued(), offered(), *call()[:2]]),
+    ("nor is a wrap-up",                 [*LETTER, wraps_up("con_1"), *call()[:2]]),
+    ("paused for a mere offer",          [*LETTER, *call()[:2], paused()]),
+    ("paused twice",                     [*LETTER, *call(pausing=[paused(), paused()])]),
+    ("nothing is left of its budget",    [*LETTER, *CALLED, goes_on(30), *AGAIN]),
+    ("so no offer may rely on it",       [*LETTER, *CALLED, goes_on(30), *call("con_2")[:2]]),
+    ("it goes on without room",          [*LETTER, *call(pausing=[paused()]), goes_on()]),
+    ("it goes on without a pause",       [*LETTER, goes_on()]),
+])  # fmt: skip
+def test_a_pause_that_breaks_capacity_is_named(rule: str, events: list[Event]) -> None:
+    assert {violation.promise for violation in audit(*INTERRUPTIBLE, *events)} == {"P4"}, rule
+
+
+def test_who_pauses_must_own_it() -> None:
+    found = audit(*INTERRUPTIBLE, *READY, *LETTER, *call(pausing=[paused(agent="bob")]))
+    assert "P3" in {violation.promise for violation in found}
+
+
 def test_forced_work_may_exceed_the_capacity() -> None:
     assert audit(*READY, queued(), assigned("ann", None, 100, forced=True)) == []
 

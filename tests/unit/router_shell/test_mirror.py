@@ -32,6 +32,11 @@ def test_a_contact_that_nobody_is_asked_for_is_offered_to_nobody() -> None:
     assert (row["offered_to"], row["offered_units"]) == (None, None)
 
 
+def test_what_is_paused_takes_no_units_of_its_agent() -> None:
+    (row,) = row_of(record(state("contact", contact(state="assigned", agent_id="ann", units=20, paused_at=AT))))
+    assert (row["state"], row["agent"], row["units"]) == ("assigned", "ann", 0)
+
+
 def test_an_agents_state_is_its_presence() -> None:
     (row,) = row_of(record(state("agent", agent(status="away", capacity=Capacity(units=60)))))
     assert (row["workspace"], row["pool"], row["partition"], row["state"], row["units"]) == (

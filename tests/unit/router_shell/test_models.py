@@ -14,6 +14,24 @@ def test_a_medium_without_a_cost_keeps_its_usual_one() -> None:
     assert CapacityBody(cost={"async": 10}).value() == Capacity(cost={"voice": 120, "live": 40, "async": 10})
 
 
+@pytest.mark.parametrize(("rule", "body", "where"), [
+    ("nothing interrupts a call",       {"interrupted_by": {"voice": ["voice"]}}, ("interrupted_by", "voice")),
+    ("a chat interrupts no chat",       {"interrupted_by": {"live": ["live"]}},   ("interrupted_by", "live", 0)),
+    ("channels aren't media",           {"interrupted_by": {"email": ["voice"]}}, ("interrupted_by", "email")),
+    ("a reserve leaves room",           {"units": 60, "wake_up_reserve": 60},     ("wake_up_reserve",)),
+    ("and is none below nothing",       {"wake_up_reserve": -1},                  ("wake_up_reserve",)),
+])  # fmt: skip
+def test_a_capacity_names_what_is_wrong(rule: str, body: dict[str, object], where: tuple[object, ...]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        CapacityBody.model_validate(body)
+    assert [error["loc"] for error in refused.value.errors()] == [where], rule
+
+
+def test_who_may_interrupt_what_is_in_order() -> None:
+    body = CapacityBody.model_validate({"interrupted_by": {"async": ["voice", "live", "voice"], "live": []}})
+    assert body.value().interrupted_by == {"async": ("live", "voice")}
+
+
 def test_an_agent_may_leave_out_everything() -> None:
     assert AgentBody().pool == "main"
     assert AgentBody().capacity.value() == Capacity()

@@ -226,9 +226,9 @@ def parked(contact_id: str = "c1", at: float = 0, reason: str = "awaiting_custom
     return ContactParked(key=KEY, at=seconds(at), contact_id=contact_id, reason=reason)
 
 
-def resumed(contact_id: str = "c1", at: float = 0) -> ContactResumed:
+def resumed(contact_id: str = "c1", at: float = 0, reason: str = "customer_wrote") -> ContactResumed:
     return ContactResumed(
-        key=KEY, at=seconds(at), contact_id=contact_id, reason="customer_wrote", waiting_since=seconds(at)
+        key=KEY, at=seconds(at), contact_id=contact_id, reason=reason, waiting_since=seconds(at)
     )
 
 

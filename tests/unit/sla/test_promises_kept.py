@@ -82,6 +82,8 @@ def test_first_response(rule: str, traits: dict[str, Any], what: list[Any], foll
         ("nor does one told after the customer's last word", [(9, message(at=9)), (12, response(at=8))], []),
         ("one given after it does", [(9, message(at=9)), (12, response(at=10))], ["clock.paused"]),
         ("the router can resume", [(9, parked(at=9)), (20, resumed(at=20))], ["clock.paused", "clock.resumed"]),
+        ("work that goes on after a pause resumes nothing",
+         [(9, response(at=9)), (20, resumed(at=20, reason="unpaused"))], ["clock.paused"]),
         ("a pause is no time", [(9, response(at=9)), (500, message(at=500)), (590, closed(at=590))],
          ["clock.paused", "clock.resumed", "clock.met"]),
         ("what follows is", [(9, response(at=9)), (500, message(at=500)), (592, closed(at=592))],
