@@ -6,6 +6,7 @@ A command imports what it alone needs when it is given: `serve` starts whenever 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -30,6 +31,7 @@ from services.all.rooms import SERVICES, Service
 if TYPE_CHECKING:
     from services.all.played import Played
     from services.all.replaying import Report
+    from services.simulator.runs import Results
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every contact to the right person, in time.")
 keys = typer.Typer(no_args_is_help=True, help="API keys, directly in the database: for whoever has lost the last one.")
@@ -163,6 +165,28 @@ def import_(
 
 
 @app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON of worlds to route in.")],
+    scenario: Annotated[list[str], typer.Option("--scenario", help="One of the file's; without it, all.")] = [],
+    policy: Annotated[
+        list[str], typer.Option("--policy", help="default, fifo, strict, edf, twilio, connect or a file of weights.")
+    ] = [],
+    seeds: Annotated[str | None, typer.Option("--seeds", help="1,2,3 or 601-612; without it, the file's.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; without it, one a CPU.")] = cpu_count() or 1,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw charts into this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The results as JSON.")] = False,
+) -> None:
+    """Try a routing policy in made-up worlds on virtual time, beside others."""
+    from services.simulator.command import CANNOT_SIMULATE, play_file
+
+    try:
+        results = play_file(file, scenarios=scenario, policies=policy, seeds=seeds, jobs=jobs, bar=err)
+    except CANNOT_SIMULATE as wrong:
+        refuse(wrong)
+    show_simulation(results, plot, as_json)
+
+
+@app.command()
 def replay(
     start: Annotated[str, typer.Option("--from", help="RFC 3339; begins at the snapshot before it.")] = BEGINNING,
     end: Annotated[str | None, typer.Option("--to", help="RFC 3339; without it, to the end.")] = None,
@@ -272,6 +296,21 @@ def show_replay(report: Report) -> None:
     if not report.identical:
         raise typer.Exit(1)
     out.print("byte-identical")
+
+
+def show_simulation(results: Results, plot: Path | None, as_json: bool) -> None:
+    from services.simulator.report import tables
+
+    if plot is not None:
+        from services.simulator.plots import draw_plots
+
+        for written in draw_plots(results, plot):
+            err.print(f"drawn: {written}", markup=False, soft_wrap=True)
+    if as_json:
+        typer.echo(msgspec.json.encode(results).decode())
+        return
+    for table in tables(results):
+        out.print(table)
 
 
 def show_report(report: Played, as_json: bool) -> None:
