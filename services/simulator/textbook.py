@@ -63,9 +63,10 @@ def skills_of(agent: int, types: int, skills: int) -> tuple[int, ...]:
 
 
 def call_channel(
-    name: str, per_hour: float, mean_s: float, horizon_s: float, patience_s: float | None = None
-) -> Channel:
+    name: str, per_hour: float, mean_s: float, horizon_s: float, patience_s: float | None = None,
+    target: int = CALL_TARGET_SECONDS,
+) -> Channel:  # fmt: skip
     return Channel(
-        name=name, T=CALL_TARGET_SECONDS, units=UNITS, mean_s=mean_s, patience_s=patience_s, dist="exp",
+        name=name, T=target, units=UNITS, mean_s=mean_s, patience_s=patience_s, dist="exp",
         profile=((0, horizon_s, per_hour),),
     )  # fmt: skip
