@@ -167,10 +167,10 @@ def import_(
 @app.command()
 def simulate(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON of worlds to route in.")],
-    scenario: Annotated[list[str], typer.Option("--scenario", help="One of the file's; without it, all.")] = [],
+    scenario: Annotated[list[str] | None, typer.Option(help="One of the file's; without it, all.")] = None,
     policy: Annotated[
-        list[str], typer.Option("--policy", help="default, fifo, strict, edf, twilio, connect or a file of weights.")
-    ] = [],
+        list[str] | None, typer.Option(help="default, fifo, strict, edf, twilio, connect or a file of weights.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", help="1,2,3 or 601-612; without it, the file's.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; without it, one a CPU.")] = cpu_count() or 1,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw charts into this folder.")] = None,
@@ -180,7 +180,7 @@ def simulate(
     from services.simulator.command import CANNOT_SIMULATE, play_file
 
     try:
-        results = play_file(file, scenarios=scenario, policies=policy, seeds=seeds, jobs=jobs, bar=err)
+        results = play_file(file, scenarios=scenario or [], policies=policy or [], seeds=seeds, jobs=jobs, bar=err)
     except CANNOT_SIMULATE as wrong:
         refuse(wrong)
     show_simulation(results, plot, as_json)

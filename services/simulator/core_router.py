@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from libs.common.events import Event, pool_key, workspace_key
-from libs.common.events.commands import AcceptOffer, CloseContact, PutAgent, PutPolicy, PutQueue, SetPresence
+from libs.common.events.commands import (
+    AcceptOffer,
+    CloseContact,
+    Command,
+    PutAgent,
+    PutPolicy,
+    PutQueue,
+    SetPresence,
+)
 from libs.common.events.contacts import ContactOpened, CustomerLeft
 from libs.common.events.escalations import TargetUpdated
 from libs.common.events.routing import ContactAssigned, ContactOffered, ContactResumed
@@ -25,7 +33,7 @@ KEY: Final = pool_key("simulation", "main")
 EVERYWHERE: Final = workspace_key("simulation")
 ACTOR: Final = "simulator"
 TIERS: Final[tuple[Tier, ...]] = ("standard", "silver", "gold")
-INTERRUPTED_BY: Final = {"async": ("voice", "live")}
+INTERRUPTED_BY: Final[dict[str, tuple[str, ...]]] = {"async": ("voice", "live")}
 
 
 class CoreRouter:
@@ -133,7 +141,7 @@ def configuration(world: World, weights: Mapping[str, int] | None) -> Iterator[E
         yield _put(SetPresence, agent_id=agent_id(one), status="available", lease_seconds=HORIZON_SECONDS_MAX)
 
 
-def _put(kind: type[Event], **fields: Any) -> Event:
+def _put(kind: type[Command], **fields: Any) -> Command:
     subject = "".join(str(fields.get(name, "")) for name in ("queue_id", "agent_id"))
     return kind(key=KEY, at=START, command_id=f"{kind.type}.{subject}", actor=ACTOR, **fields)
 

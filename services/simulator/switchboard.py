@@ -1,4 +1,4 @@
-"""Routes by a fixed order: a contact goes to the agent who was given work longest ago, an agent takes the first in line.
+"""Routes by a fixed order: a contact goes to who was given work longest ago, an agent takes the first in line.
 
 Calls and chats may pause soft work of their agent, most pause budget left first; work whose budget is used up is
 protected. What was paused last goes on first, as soon as it fits again.

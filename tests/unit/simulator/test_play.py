@@ -23,18 +23,18 @@ every_router = pytest.mark.parametrize("router", ROUTERS.values(), ids=ROUTERS)
 
 @every_router
 @pytest.mark.parametrize(("rule", "arrivals", "fields", "begins", "ends"), [
-    ("work begins at once when it can",   [comes(5, "voice", 60)],                       {}, [5], [65]),
-    ("and else when the agent is free",   [comes(0, "voice"), comes(9, "voice", 60)],    {}, [0, 100], [100, 160]),
-    ("who loses patience is gone",        [comes(0, "voice"), comes(1, "voice", patience=98.0)],
-                                                                                         {}, [0, None], [100, None]),
-    ("who has enough is served",          [comes(0, "voice"), comes(1, "voice", patience=99.5)],
-                                                                                         {}, [0, 100], [100, 200]),
-    ("a full waiting room turns away",    [comes(0, "voice"), comes(1, "voice"), comes(2, "voice")],
-                                                                   {"waiting_room": 1}, [0, 100, None], [100, 200, None]),
-    ("but nobody who is served at once",  [comes(0, "voice"), comes(1, "email")],
-                                                  {"waiting_room": 0, "workers": (worker("voice"), worker("email"))},
-                                                                                             [0, 1], [100, 101]),
-    ("a second language takes longer",    [comes(0, "email", 100)], {"workers": (worker(languages={0: 2}),)}, [0], [125]),
+    ("work begins at once when it can",  [comes(5, "voice", 60)], {}, [5], [65]),
+    ("and else when the agent is free",  [comes(0, "voice"), comes(9, "voice", 60)], {}, [0, 100], [100, 160]),
+    ("who loses patience is gone",       [comes(0, "voice"), comes(1, "voice", patience=98.0)],
+     {}, [0, None], [100, None]),
+    ("who has enough is served",         [comes(0, "voice"), comes(1, "voice", patience=99.5)],
+     {}, [0, 100], [100, 200]),
+    ("a full waiting room turns away",   [comes(0, "voice"), comes(1, "voice"), comes(2, "voice")],
+     {"waiting_room": 1}, [0, 100, None], [100, 200, None]),
+    ("but nobody who is served at once", [comes(0, "voice"), comes(1, "email")],
+     {"waiting_room": 0, "workers": (worker("voice"), worker("email"))}, [0, 1], [100, 101]),
+    ("a second language takes longer",   [comes(0, "email", 100)],
+     {"workers": (worker(languages={0: 2}),)}, [0], [125]),
 ])  # fmt: skip
 def test_the_books(
     rule: str, arrivals: list[Arrival], fields: dict[str, Any], begins: list[float], ends: list[float],

@@ -6,7 +6,7 @@ import pytest
 
 from services.simulator.baselines import BASELINES, Order
 from services.simulator.switchboard import Switchboard
-from services.simulator.worlds import Arrival, World
+from services.simulator.worlds import Arrival, Worker, World
 from tests.unit.simulator.written import begun, comes, ended, play, worker, world
 
 SECOND_ONLY = worker(languages={0: 2})
@@ -18,14 +18,14 @@ def routed(of: World, order: str = "fifo") -> tuple[list[float | None], list[int
 
 
 @pytest.mark.parametrize(("rule", "arrivals", "starts"), [
-    ("a call takes all of an agent",      [comes(0, "voice"), comes(1, "voice")],                        [0, 100]),
-    ("three chats fit",                   [comes(at, "chat") for at in (0, 1, 2, 3)],                    [0, 1, 2, 100]),
-    ("a call waits for a chat to end",    [comes(0, "chat", 30), comes(1, "voice")],                     [0, 30]),
-    ("five letters fit",                  [comes(at, "email") for at in range(6)],                       [0, 1, 2, 3, 4, 100]),
-    ("a call pauses letters",             [comes(0, "email"), comes(10, "voice")],                       [0, 10]),
-    ("a chat pauses what it must",        [*(comes(0, "email") for _ in range(5)), comes(10, "chat")],   [0] * 5 + [10]),
-    ("beside a chat fit three letters",   [comes(0, "chat", 50), *(comes(1, "email") for _ in range(4))], [0, 1, 1, 1, 50]),
-    ("who is first in line is served",    [comes(0, "voice"), comes(1, "email"), comes(2, "voice")],     [0, 100, 100]),
+    ("a call takes all of an agent",     [comes(0, "voice"), comes(1, "voice")],                      [0, 100]),
+    ("three chats fit",                  [comes(at, "chat") for at in (0, 1, 2, 3)],                  [0, 1, 2, 100]),
+    ("a call waits for a chat to end",   [comes(0, "chat", 30), comes(1, "voice")],                   [0, 30]),
+    ("five letters fit",                 [comes(at, "email") for at in range(6)],                     [*range(5), 100]),
+    ("a call pauses letters",            [comes(0, "email"), comes(10, "voice")],                     [0, 10]),
+    ("a chat pauses what it must",       [*[comes(0, "email")] * 5, comes(10, "chat")],               [0] * 5 + [10]),
+    ("beside a chat fit three letters",  [comes(0, "chat", 50), *[comes(1, "email")] * 4],            [0, 1, 1, 1, 50]),
+    ("who is first in line is served",   [comes(0, "voice"), comes(1, "email"), comes(2, "voice")],   [0, 100, 100]),
 ])  # fmt: skip
 def test_what_fits(rule: str, arrivals: list[Arrival], starts: list[float]) -> None:
     assert routed(world(*arrivals))[0] == starts, rule
@@ -50,8 +50,8 @@ def test_what_was_paused_for_half_its_target_is_protected() -> None:
     ("poor speakers too, at once",         "fifo",    (SECOND_ONLY, worker()), [0, 1, 0]),
     ("twilio: fluent speakers until due",  "twilio",  (SECOND_ONLY, worker()), [1, 0, 1]),
 ])  # fmt: skip
-def test_who_gets_it(rule: str, order: str, workers: tuple[object, ...], agents: list[int]) -> None:
-    of = world(comes(0, "voice"), comes(1, "voice"), comes(200, "voice"), workers=workers)  # type: ignore[arg-type]
+def test_who_gets_it(rule: str, order: str, workers: tuple[Worker, ...], agents: list[int]) -> None:
+    of = world(comes(0, "voice"), comes(1, "voice"), comes(200, "voice"), workers=workers)
     assert routed(of, order)[1] == agents, rule
 
 

@@ -33,7 +33,9 @@ def channel(name: str, **fields: Any) -> Channel:
 
 
 def scenario(**fields: Any) -> Scenario:
-    plain = {"horizon_s": 3_600.0, "channels": tuple(channel(name) for name in ALL), "agents": (), "pbudget": 0.5}
+    plain: dict[str, Any] = {
+        "horizon_s": 3_600.0, "channels": tuple(channel(name) for name in ALL), "agents": (), "pbudget": 0.5,
+    }  # fmt: skip
     return Scenario(**(plain | fields))
 
 
