@@ -191,17 +191,21 @@ def replay(
     start: Annotated[str, typer.Option("--from", help="RFC 3339; begins at the snapshot before it.")] = BEGINNING,
     end: Annotated[str | None, typer.Option("--to", help="RFC 3339; without it, to the end.")] = None,
     snapshot: Annotated[bool, typer.Option("--snapshot", help="Keep the present state to replay from.")] = False,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Not supported yet.")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="What it would have been: default or a file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --policy: the results as JSON.")] = False,
 ) -> None:
-    """Decide the recorded log again: the same bytes, or it says where not. Run it while the machines stand still."""
-    from services.all.replaying import replay_log, take_snapshots
+    """Decide the recorded log again: the same bytes, or it says where not. Run it while the machines stand still.
 
-    if policy is not None:
-        refuse("replay --policy is not supported: only exact replays are")
+    With --policy: what other weights would have made of who came, who was there and how long the work took.
+    """
     try:
         since, until = instant(start), None if end is None else instant(end)
     except ValueError as wrong:
         refuse(f"not a time: {wrong}")
+    if policy:
+        reroute(policy, since, until, as_json)
+        return
+    from services.all.replaying import replay_log, take_snapshots
 
     async def work() -> None:
         settings = settings_or_refuse()
@@ -211,6 +215,27 @@ def replay(
         with err.status("replaying") as status:
             report = await replay_log(settings, since, until, lambda part: status.update(f"replaying {part}"))
         show_replay(report)
+
+    run(work())
+
+
+def reroute(names: list[str], since: int, until: int | None, as_json: bool) -> None:
+    from services.all.rerouting import reroute_log
+    from services.simulator.policy_files import UnknownPolicy, weights_of
+
+    try:
+        policies = [weights_of(name) for name in names]
+    except UnknownPolicy as wrong:
+        refuse(wrong)
+
+    async def work() -> None:
+        with err.status("routing again") as status:
+            results = await reroute_log(
+                settings_or_refuse(), since, until, policies, lambda part: status.update(f"routing again: {part}")
+            )
+        if not results.results:
+            refuse("nobody came in that time")
+        show_simulation(results, None, as_json)
 
     run(work())
 

@@ -1,9 +1,11 @@
-"""The product's own router core on virtual time: an event in, the decisions out. No log, no restore, no encoding."""
+"""The product's own router core on virtual time: an event in, the decisions out. No log and no records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 from libs.common.core import SETTLES_MAX
 from libs.common.events import Event, Settle
@@ -25,6 +27,15 @@ class CorePool:
         self.core = core or RouterCore()
         self.state: Partition = self.core.new(0)
         self._fed = 0
+
+    def restore(self, entities: Iterable[tuple[str, bytes]], now: int) -> None:
+        """Begin with a snapshot of a partition's state; what is the machine's own in it is passed over."""
+        for key, value in entities:
+            kind = self.core.entities.get(key.partition("|")[0])
+            if kind is not None:
+                self.core.load(self.state, key, msgspec.json.decode(value, type=kind))
+        self.core.loaded(self.state)
+        self.core.advance(self.state, now)
 
     def feed(self, event: Event, now: int) -> list[Event]:
         """Take one input and every timer that is due; the public decisions that follow, in order."""

@@ -40,14 +40,17 @@ class Estimate(msgspec.Struct, frozen=True):
     ci95: float | None
 
 
-class Case(msgspec.Struct, frozen=True):
-    """A contact and what became of it."""
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact and what became of it. `wait` is in seconds, until work on it began or it left."""
 
-    arrival: Arrival
+    channel: str
+    public: bool
+    reach: float
+    strikes: int
     wait: float
     target: int
     served: bool
-    turned_away: bool
+    turned_away: bool = False
 
     @property
     def over_target(self) -> float:
@@ -55,49 +58,48 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def measure(played: Played) -> dict[str, float]:
-    """Metrics of one world, in the order of the table above; a channel without contacts has none."""
+    """Metrics of one world; who came while it warmed up isn't counted."""
     scenario = played.world.scenario
     cases = [
         case_of(played, arrival, fate)
         for arrival, fate in zip(played.world.arrivals, played.fates, strict=True)
         if arrival.at >= scenario.warm_up_s
     ]
-    if not cases:
-        return {}
-    channels = {
-        channel.name: of_channel
-        for number, channel in enumerate(scenario.channels)
-        if (of_channel := [case for case in cases if case.arrival.channel == number])
-    }
-    within = {name: share(is_in_time(case) for case in some) for name, some in channels.items()}
-    public = [case for case in cases if scenario.channels[case.arrival.channel].public]
-    waits = {name: [case.wait for case in some] for name, some in channels.items()}
-    exposure = sum(case.arrival.reach * case.wait for case in public) / 60 / MILLION
-    return {
-        **by_channel("within_target", within),
-        **by_channel("wait_over_target", {n: fmean(case.over_target for case in c) for n, c in channels.items()}),
-        "worst_channel": min(within.values()),
-        **by_channel("wait_max_s", {name: max(some) for name, some in waits.items()}),
-        **by_channel("wait_p99_s", {name: float(np.percentile(some, 99)) for name, some in waits.items()}),
-        **by_channel("wait_mean_s", {name: fmean(some) for name, some in waits.items()}),
-        "reach_minutes": exposure,
-        "strike_relative": strike_relative(cases),
-        "abandoned": share(not case.served for case in cases),
-        "turned_away": share(case.turned_away for case in cases),
-        **of_agents([busy / (UNITS * SECOND * scenario.horizon_s) for busy in played.busy]),
-    }
+    occupancies = [busy / (UNITS * SECOND * scenario.horizon_s) for busy in played.busy]
+    return figures(cases, occupancies, scenario.names)
 
 
 def case_of(played: Played, arrival: Arrival, fate: Fate) -> Case:
     until = fate.started if fate.started is not None else fate.left
     assert until is not None, "a world is played until nobody waits"
+    channel = played.world.scenario.channels[arrival.channel]
     return Case(
-        arrival=arrival,
-        wait=(until - fate.arrived) / SECOND,
-        target=played.world.scenario.channels[arrival.channel].T,
-        served=fate.started is not None,
+        channel=channel.name, public=bool(channel.public), reach=arrival.reach, strikes=arrival.strikes,
+        wait=(until - fate.arrived) / SECOND, target=channel.T, served=fate.started is not None,
         turned_away=fate.turned_away,
-    )
+    )  # fmt: skip
+
+
+def figures(cases: Sequence[Case], occupancies: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """The metrics, in the order of the table above; a channel without contacts has none."""
+    channels = {name: of_channel for name in names if (of_channel := [one for one in cases if one.channel == name])}
+    if not channels:
+        return {}
+    in_time = {name: share(is_in_time(case) for case in some) for name, some in channels.items()}
+    waits = {name: [case.wait for case in some] for name, some in channels.items()}
+    return {
+        **by_channel("within_target", in_time),
+        **by_channel("wait_over_target", {n: fmean(case.over_target for case in c) for n, c in channels.items()}),
+        "worst_channel": min(in_time.values()),
+        **by_channel("wait_max_s", {name: max(some) for name, some in waits.items()}),
+        **by_channel("wait_p99_s", {name: float(np.percentile(some, 99)) for name, some in waits.items()}),
+        **by_channel("wait_mean_s", {name: fmean(some) for name, some in waits.items()}),
+        "reach_minutes": sum(case.reach * case.wait for case in cases if case.public) / 60 / MILLION,
+        "strike_relative": strike_relative(cases),
+        "abandoned": share(not case.served for case in cases),
+        "turned_away": share(case.turned_away for case in cases),
+        **of_agents(occupancies),
+    }
 
 
 def is_in_time(case: Case) -> bool:
@@ -115,13 +117,15 @@ def by_channel(name: str, values: Mapping[str, float]) -> dict[str, float]:
 def strike_relative(cases: Sequence[Case]) -> float:
     """Below 1: whoever was failed before waits less than others, in units of the target. 1 when nobody waits."""
     everyone = fmean(case.over_target for case in cases)
-    strikes = sum(case.arrival.strikes for case in cases)
+    strikes = sum(case.strikes for case in cases)
     if not everyone or not strikes:
         return 1.0
-    return sum(case.arrival.strikes * case.over_target for case in cases) / strikes / everyone
+    return sum(case.strikes * case.over_target for case in cases) / strikes / everyone
 
 
 def of_agents(occupancies: Sequence[float]) -> dict[str, float]:
+    if not occupancies:
+        return {}
     squares = len(occupancies) * sum(one**2 for one in occupancies)
     return {
         "occupancy": fmean(occupancies),

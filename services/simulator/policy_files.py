@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from libs.common.errors import NotSupported
 from services.router.api_models import PolicyBody
-from services.simulator.policies import NAMES, Policy
+from services.router.core.state import DEFAULT_WEIGHTS
+from services.simulator.baselines import BASELINES
+from services.simulator.policies import DEFAULT, NAMES, Policy
 
 
 class UnknownPolicy(ValueError):
@@ -19,6 +21,14 @@ class UnknownPolicy(ValueError):
 def policy_of(text: str) -> Policy:
     """Raises UnknownPolicy."""
     return Policy(text) if text in NAMES else read_policy(Path(text))
+
+
+def weights_of(text: str) -> Policy:
+    """A policy of the core's, with its weights spelt out. Raises UnknownPolicy for a baseline: none has weights."""
+    policy = policy_of(text)
+    if policy.name in BASELINES:
+        raise UnknownPolicy(f"{text} has no weights: a log is routed again by {DEFAULT}, or by a file of weights")
+    return policy if policy.weights is not None else Policy(policy.name, dict(DEFAULT_WEIGHTS))
 
 
 def read_policy(file: Path) -> Policy:

@@ -84,7 +84,7 @@ def test_a_file_is_a_policy(rule: str, text: str, same_as_default: bool, tmp_pat
 def test_what_is_wrong_is_said(rule: str, words: list[str], text: str, why: str, tmp_path: Path) -> None:
     file = tmp_path / "weights.yaml"
     file.write_text(text)
-    refused = typed(EXAMPLE, *(words or ["--policy", file]))
+    refused = typed(EXAMPLE, *(words or ["--policy", str(file)]))
     assert (refused.exit_code, refused.stdout) == (2, ""), rule
     assert why in " ".join(refused.stderr.split()), rule
 
