@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from services.simulator.metrics import Estimate
-from services.simulator.report import channels
+from services.simulator.report import channels, of_seeds
 from services.simulator.runs import Result, Results
 
 WIDTH_INCHES: Final = 9.0
@@ -36,7 +36,7 @@ def draw_plots(results: Results, folder: Path) -> list[Path]:
             ("wait", by_channel(of_scenario, "wait_over_target", "mean wait ÷ target", 1)),
             ("exposure", exposure(of_scenario)),
         ):
-            figure.axes[0].set_title(f"{scenario}: mean of {len(of_scenario[0].seeds)} seeds, ± 95 %", loc="left")
+            figure.axes[0].set_title(f"{scenario}{of_seeds(of_scenario[0])}", loc="left")
             written.append(folder / f"{scenario}-{name}.png")
             figure.savefig(written[-1])
     return written

@@ -47,9 +47,16 @@ def tables(results: Results) -> Iterator[Table]:
     """For each scenario what holds for all channels, then a table by channel."""
     for scenario, group in groupby(results.results, key=lambda result: result.scenario):
         of_scenario = list(group)
-        seeds = len(of_scenario[0].seeds)
-        yield _overall(f"{scenario}: mean of {seeds} seed{'s' * (seeds > 1)}, ± 95 %", of_scenario)
+        yield _overall(f"{scenario}{of_seeds(of_scenario[0])}", of_scenario)
         yield _by_channel(scenario, of_scenario)
+
+
+def of_seeds(result: Result) -> str:
+    """Nothing for what was drawn from no seed."""
+    match len(result.seeds):
+        case 0: return ""
+        case 1: return f": seed {result.seeds[0]}"
+        case many: return f": mean of {many} seeds, ± 95 %"
 
 
 def _overall(title: str, results: list[Result]) -> Table:

@@ -13,7 +13,15 @@ from statistics import median
 from typing import Final
 
 from libs.common.events import SECOND, Event
-from libs.common.events.commands import AcceptOffer, CloseContact, Command, CompleteWrapUp, PutPolicy, SetPresence
+from libs.common.events.commands import (
+    AcceptOffer,
+    CloseContact,
+    Command,
+    CompleteWrapUp,
+    PutPolicy,
+    RenewLeases,
+    SetPresence,
+)
 from libs.common.events.contacts import ResponseObserved
 from libs.common.events.routing import (
     AgentPresenceChanged,
@@ -121,6 +129,8 @@ class Reroute:
             if what.pool != "*":
                 self._weigh(what.key, now)
             self._react(self.core.feed(what, now), now)
+            if isinstance(what, RenewLeases):
+                self._keep_lease(what, now)
 
     def _weigh(self, key: str, now: int) -> None:
         """The first time that a pool is met it gets the weights that are tried."""
@@ -158,6 +168,13 @@ class Reroute:
                     self.books.ends(event.contact_id, now)
                 case AgentPresenceChanged():
                     self._shift(event.key, event.agent_id).changes(event.status, now)
+                    self._keep_lease(event, now)
+
+    def _keep_lease(self, event: AgentPresenceChanged | RenewLeases, now: int) -> None:
+        """Presence lasts until it was recorded to end: before a lease ends it is renewed, if there is one by then."""
+        leases = event.leases if isinstance(event, RenewLeases) else {event.agent_id: LEASE_SECONDS}
+        at = now + (LEASE_SECONDS - 1) * SECOND
+        self._plan(at, RenewLeases(key=event.key, at=at, command_id=f"lease.{self.planned}", actor=ACTOR, leases=leases))
 
     def _start(self, assigned: ContactAssigned, now: int) -> list[Event]:
         book = self.books.contacts[assigned.contact_id]

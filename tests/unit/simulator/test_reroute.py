@@ -15,13 +15,14 @@ from services.router.core.partition import Partition
 from services.simulator.core_router import KEY, CoreRouter
 from services.simulator.metrics import measure
 from services.simulator.play import START, Play, Played
-from services.simulator.recording import Recording, handling, recording, typical
+from services.simulator.recording import LEASE_SECONDS, Recording, handling, recording, typical
 from services.simulator.reroute import Reroute
 from services.simulator.worlds import World, draw
+from tests.simulation.router import builders as b
 from tests.unit.simulator.written import comes, morning, worker, world
 
 HOUR = 3_600 * SECOND
-SAME = ("within_target", "wait_over_target", "wait_max_s", "reach_minutes", "strike_relative", "abandoned")
+SAME = ("within_target", "wait_over_target", "wait_max_s", "wait_p99_s", "strike_relative", "abandoned")
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
@@ -110,6 +111,17 @@ def test_other_weights_serve_others_first() -> None:
 def test_who_had_left_unserved_leaves_again_unless_someone_has_begun() -> None:
     of = world(comes(0, "voice", 100), comes(1, "voice", patience=50.0), workers=(worker("voice"),))
     assert metrics_of(taped(of).recording(since_snapshot=False), None)["abandoned"] == 0.5
+
+
+def test_presence_lasts_as_long_as_it_was_recorded_to_last() -> None:
+    """Forty days are longer than a lease: she is there until she leaves, and then no more."""
+    day = 24 * HOUR
+    come = [b.opened(f"con_{at}", at=at * day, occurred_at=at * day, key=KEY) for at in (40, 42)]
+    gone = b.presence("ann", "offline", at=41 * day, key=KEY)
+    put, here = b.agent("ann", key=KEY)[0], b.presence("ann", lease=LEASE_SECONDS, key=KEY)
+    inputs = (*(msgspec.structs.replace(one, at=0) for one in (put, here)), come[0], gone, come[1])
+    told = Recording(entities=[], start=0, end=43 * day, inputs=inputs, handled={}, typical={"email": 60 * SECOND})
+    assert metrics_of(told, None) == metrics_of(told, None) | {"abandoned": 0.5, "wait_max_s.email": 86_400.0}
 
 
 def decided(kind: type[Event], at: int, contact: str = "con_1") -> Event:
