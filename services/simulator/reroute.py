@@ -174,7 +174,8 @@ class Reroute:
         """Presence lasts until it was recorded to end: before a lease ends it is renewed, if there is one by then."""
         leases = event.leases if isinstance(event, RenewLeases) else {event.agent_id: LEASE_SECONDS}
         at = now + (LEASE_SECONDS - 1) * SECOND
-        self._plan(at, RenewLeases(key=event.key, at=at, command_id=f"lease.{self.planned}", actor=ACTOR, leases=leases))
+        command_id = f"lease.{self.planned}"
+        self._plan(at, RenewLeases(key=event.key, at=at, command_id=command_id, actor=ACTOR, leases=leases))
 
     def _start(self, assigned: ContactAssigned, now: int) -> list[Event]:
         book = self.books.contacts[assigned.contact_id]
