@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from libs.common.events import routing
 from services.simulator.core_pool import Refused
 from services.simulator.core_router import CoreRouter
-from services.simulator.worlds import Arrival, World
-from tests.unit.simulator.written import ALL, begun, channel, comes, play, worker, world
+from services.simulator.metrics import measure
+from services.simulator.scenarios import read_scenarios
+from services.simulator.worlds import Arrival, World, draw
+from tests.unit.simulator.written import ALL, begun, channel, comes, ended, play, worker, world
+from tests.unit.simulator.yardstick import Yardstick
 
 BLIND = {"reach": 0, "sentiment": 0, "tier": 0, "strikes": 0}
 CALL = comes(0, "voice")
@@ -54,3 +59,26 @@ def test_fluent_speakers_are_wanted_and_not_waited_for() -> None:
 def test_weights_that_the_core_refuses_are_refused() -> None:
     with pytest.raises(Refused, match="invalid"):
         CoreRouter(world(CALL), {"reach": 251})
+
+
+interrupts = pytest.mark.skipif(not hasattr(routing, "ContactPaused"), reason="the core interrupts nothing yet")
+
+
+@interrupts
+def test_a_call_pauses_a_letter_which_goes_on_where_it_stopped() -> None:
+    of = world(comes(0, "email", 50), comes(10, "voice", 100))
+    played = play(of, CoreRouter(of))
+    assert begun(played) == [0, 10]
+    assert ended(played) == [150, 110]
+
+
+@interrupts
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [601, 602])
+def test_on_a_day_with_a_storm_the_worst_channel_does_as_well_as_the_yardsticks(
+    seed: int, yardstick: Yardstick, test_data: Path
+) -> None:
+    """Within three points: the yardstick's ageing lane counts where the core's turns."""
+    of = draw(read_scenarios(test_data / "scenarios" / "public.json").scenarios["day"], seed)
+    ours = measure(play(of, CoreRouter(of)))["worst_channel"]
+    assert ours > yardstick.metrics("day", seed, "default")["worst_sl"] / 100 - 0.03
