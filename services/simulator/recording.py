@@ -43,6 +43,7 @@ from libs.common.events.routing import (
     ContactQueued,
     ContactReleased,
     ContactResumed,
+    ContactTransferred,
     ContactWrapUpEnded,
     PolicyUpdated,
     QueueUpdated,
@@ -53,7 +54,9 @@ ACTOR: Final = "replay"
 LEASE_SECONDS: Final = 31 * 86_400
 """Presence ends when it was recorded to end."""
 TOLD_AGAIN = ContactOpened | MessageAdded | ContactEnriched | ReachChanged | ContactWithdrawn | TargetUpdated
-HANDS_BACK = ContactReleased | ContactParked | ContactWrapUpEnded | ContactClosed | ContactAbandoned
+HANDS_BACK = (
+    ContactReleased | ContactTransferred | ContactParked | ContactWrapUpEnded | ContactClosed | ContactAbandoned
+)
 """What ends the work on a contact, for good or for now."""
 PAUSED: Final = "contact.paused"
 

@@ -114,7 +114,8 @@ class Reroute:
                 book.started = start
             if contact.state == "assigned":
                 book.remaining = self._length(contact_id, contact.channel)
-                self._work(contact_id, start)
+                if getattr(contact, "paused_at", None) is None:  # else it goes on when it is resumed
+                    self._work(contact_id, start)
         offered = (contact for _, contact in sorted(floor.contacts.items()) if contact.state == "offered")
         return [(floor.key, offer_id(contact)) for contact in offered]
 

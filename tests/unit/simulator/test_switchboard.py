@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from libs.common.events import SECOND
 from services.simulator.baselines import BASELINES, Order
+from services.simulator.play import Played
 from services.simulator.switchboard import Switchboard
 from services.simulator.worlds import Arrival, Worker, World
 from tests.unit.simulator.written import begun, comes, ended, play, worker, world
@@ -31,11 +33,28 @@ def test_what_fits(rule: str, arrivals: list[Arrival], starts: list[float]) -> N
     assert routed(world(*arrivals))[0] == starts, rule
 
 
-def test_paused_work_goes_on_where_it_stopped_and_the_last_paused_first() -> None:
+def test_paused_work_goes_on_where_it_stopped() -> None:
     of = world(comes(0, "email", 50), comes(0, "pm", 50), comes(10, "voice", 100), comes(20, "voice", 40))
     played = play(of, Switchboard(of, BASELINES["fifo"]))
     assert ended(played) == [190, 190, 110, 150]
-    assert [fate.paused for fate in played.fates] == [140_000_000, 140_000_000, 0, 0]
+    assert pauses(played) == [140, 140, 0, 0]
+
+
+def pauses(played: Played) -> list[float]:
+    return [fate.paused / SECOND for fate in played.fates]
+
+
+def test_what_has_most_of_its_budget_left_is_paused_first() -> None:
+    """A letter may be paused for two hours, a post for 450 seconds: one of them makes room for the second chat."""
+    of = world(comes(0, "post", 50), comes(0, "email", 50), comes(1, "chat", 30), comes(10, "chat", 30))
+    assert pauses(play(of, Switchboard(of, BASELINES["fifo"]))) == [0, 21, 0, 0]
+
+
+def test_what_was_paused_last_goes_on_first() -> None:
+    """The first chat's end makes room for one letter: the third chat's, not those that the second one paused."""
+    chats = [comes(1, "chat", 40), comes(2, "chat", 100), comes(3, "chat", 100)]
+    of = world(*[comes(0, "email", 300)] * 3, *chats)
+    assert pauses(play(of, Switchboard(of, BASELINES["fifo"])))[:3] == [38, 100, 100]
 
 
 def test_what_was_paused_for_half_its_target_is_protected() -> None:
