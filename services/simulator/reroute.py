@@ -116,8 +116,8 @@ class Reroute:
                 book.remaining = self._length(contact_id, contact.channel)
                 if getattr(contact, "paused_at", None) is None:  # else it goes on when it is resumed
                     self._work(contact_id, start)
-        offered = (contact for _, contact in sorted(floor.contacts.items()) if contact.state == "offered")
-        return [(floor.key, offer_id(contact)) for contact in offered]
+        contacts = [contact for _, contact in sorted(floor.contacts.items())]
+        return [(floor.key, offer_id(contact, offer.number)) for contact in contacts for offer in contact.offers]
 
     # -- what happens -------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from services.simulator.recording import LEASE_SECONDS, Recording, handling, rec
 from services.simulator.reroute import Reroute
 from services.simulator.worlds import World, draw
 from tests.simulation.router import builders as b
+from tests.simulation.router.driver import PoolDriver
 from tests.unit.simulator.written import comes, morning, worker, world
 
 HOUR = 3_600 * SECOND
@@ -122,6 +123,17 @@ def test_presence_lasts_as_long_as_it_was_recorded_to_last() -> None:
     inputs = (*(msgspec.structs.replace(one, at=0) for one in (put, here)), come[0], gone, come[1])
     told = Recording(entities=[], start=0, end=43 * day, inputs=inputs, handled={}, typical={"email": 60 * SECOND})
     assert metrics_of(told, None) == metrics_of(told, None) | {"abandoned": 0.5, "wait_max_s.email": 86_400.0}
+
+
+def test_an_offer_that_was_live_at_the_beginning_is_accepted() -> None:
+    pool = PoolDriver(b.agent("ann"))
+    pool.receive(b.opened())
+    told = Recording(
+        entities=sorted(pool.stored.items()), start=pool.now, end=pool.now + HOUR, inputs=(),
+        handled={"con_1": 60 * SECOND}, typical={},
+    )  # fmt: skip
+    book = Reroute(told, None).run().contacts["con_1"]
+    assert (book.started, book.closed) == (pool.now, pool.now + 60 * SECOND)
 
 
 def decided(kind: type[Event], at: int, contact: str = "con_1") -> Event:
