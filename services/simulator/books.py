@@ -28,10 +28,6 @@ class Book:
     version: int = 0
     """Counts the changes of `ends`."""
 
-    @property
-    def waits(self) -> bool:
-        return self.started is None and self.closed is None
-
 
 @dataclass(slots=True)
 class Shift:
@@ -60,21 +56,17 @@ class Books:
     contacts: dict[str, Book] = field(default_factory=dict)
     shifts: dict[tuple[str, str], Shift] = field(default_factory=dict)
     """(pool's key, agent) → shift."""
-    waiting: int = 0
 
     def opens(self, queued: ContactQueued) -> None:
         self.contacts[queued.contact_id] = Book(queued.key, queued)
-        self.waiting += 1
 
     def starts(self, contact_id: str, now: int) -> None:
         book = self.contacts[contact_id]
-        self.waiting -= book.waits
         book.started = now if book.started is None else book.started
 
     def ends(self, contact_id: str, now: int) -> None:
         """Closed or gone."""
         book = self.contacts[contact_id]
-        self.waiting -= book.waits
         book.closed, book.ends = now, None
         book.version += 1
 

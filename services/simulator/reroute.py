@@ -75,12 +75,9 @@ class Reroute:
         return self.books
 
     def _next(self) -> int | None:
-        """The next moment that matters; None when nothing is planned, and nobody waits whom a timer could help."""
-        moments = [self.agenda[0][0]] if self.agenda else []
-        due = self.core.next_due()
-        if due is not None and (moments or self.books.waiting):
-            moments.append(due)
-        return min(moments, default=None)
+        """The next moment at which something happens; None when nothing is left that could."""
+        moments = (self.agenda[0][0] if self.agenda else None, self.core.next_due())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _plan(self, at: int, what: Event | str, version: int = 0) -> None:
         self.planned += 1
@@ -108,9 +105,7 @@ class Reroute:
         """A book for each contact; the offers that are live, with their pool's key."""
         for contact_id, contact in sorted(floor.contacts.items()):
             book = self.books.contacts[contact_id] = Book(floor.key, None)
-            if contact.state in {"waiting", "offered"}:
-                self.books.waiting += 1
-            else:
+            if contact.state not in {"waiting", "offered"}:
                 book.started = start
             if contact.state == "assigned":
                 book.remaining = self._length(contact_id, contact.channel)

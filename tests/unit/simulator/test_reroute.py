@@ -91,27 +91,35 @@ def test_it_can_begin_at_a_snapshot_with_all_that_was_under_way() -> None:
     assert again["within_target.voice"] == pytest.approx(fmean(later))
 
 
-def taped(of: World) -> Tape:
+def taped(of: World, weights: dict[str, int] | None = None) -> Recording:
     tape = Tape(START)
-    Play(of, CoreRouter(of, core=tape)).run()
-    return tape
+    Play(of, CoreRouter(of, weights, tape)).run()
+    return tape.recording(since_snapshot=False)
 
 
-def test_other_weights_serve_others_first() -> None:
+BLIND = {"reach": 0, "sentiment": 0, "tier": 0, "strikes": 0}
+CROWD = BLIND | {"reach": 250}
+
+
+@pytest.mark.parametrize(("rule", "recorded", "tried", "waits"), [
+    ("the weights that are tried",        BLIND, CROWD, 1_193),
+    ("stand also where others were set",  CROWD, BLIND, 1_243),
+    ("without any, those that were set",  CROWD, None,  1_193),
+])  # fmt: skip
+def test_weights_decide_who_is_served_first(
+    rule: str, recorded: dict[str, int], tried: dict[str, int] | None, waits: int
+) -> None:
     """A call holds the agent; five posts wait, and after them one that many can see. Five fit at once."""
     posts = [comes(1 + place, "post", 50) for place in range(5)]
     many = comes(7, "post", 50, reach=900.0)
-    of = world(comes(0, "voice", 1_200), *posts, many, workers=(worker("voice", "post"),))
-    told = taped(of).recording(since_snapshot=False)
-    blind = metrics_of(told, {"reach": 0, "sentiment": 0, "tier": 0, "strikes": 0})
-    crowd = metrics_of(told, {"reach": 250, "sentiment": 0, "tier": 0, "strikes": 0})
-    assert crowd["reach_minutes"] == pytest.approx((900 * 1_193 + 5 * 1_200) / 60e6, rel=0.01)
-    assert blind["reach_minutes"] == pytest.approx((900 * 1_243 + 5 * 1_200) / 60e6, rel=0.01)
+    told = taped(world(comes(0, "voice", 1_200), *posts, many, workers=(worker("voice", "post"),)), recorded)
+    exposure = (900 * waits + 5 * 1_200) / 60e6
+    assert metrics_of(told, tried)["reach_minutes"] == pytest.approx(exposure, rel=0.01), rule
 
 
 def test_who_had_left_unserved_leaves_again_unless_someone_has_begun() -> None:
     of = world(comes(0, "voice", 100), comes(1, "voice", patience=50.0), workers=(worker("voice"),))
-    assert metrics_of(taped(of).recording(since_snapshot=False), None)["abandoned"] == 0.5
+    assert metrics_of(taped(of), None)["abandoned"] == 0.5
 
 
 def test_presence_lasts_as_long_as_it_was_recorded_to_last() -> None:

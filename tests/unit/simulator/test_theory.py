@@ -102,6 +102,11 @@ def test_two_skills_an_agent_are_almost_as_good_as_all() -> None:
     assert two.mean < 1.5 * six.mean
 
 
+def test_of_two_skills_every_pair_is_as_frequent() -> None:
+    pairs = [skills_of(agent, 6, 2) for agent in range(90)]
+    assert {pairs.count(pair) for pair in pairs} == {90 // 15}
+
+
 @pytest.mark.parametrize("skills", [1, 2, 3, 6])
 def test_every_type_has_as_many_agents(skills: int) -> None:
     held = [skill for agent in range(90) for skill in skills_of(agent, 6, skills)]
