@@ -6,6 +6,7 @@ A command imports what it alone needs when it is given: `serve` starts whenever 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -30,6 +31,7 @@ from services.all.rooms import SERVICES, Service
 if TYPE_CHECKING:
     from services.all.played import Played
     from services.all.replaying import Report
+    from services.simulator.runs import Results
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Every contact to the right person, in time.")
 keys = typer.Typer(no_args_is_help=True, help="API keys, directly in the database: for whoever has lost the last one.")
@@ -163,21 +165,47 @@ def import_(
 
 
 @app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON of worlds to route in.")],
+    scenario: Annotated[list[str] | None, typer.Option(help="One of the file's; without it, all.")] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="default, fifo, strict, edf, twilio, connect or a file of weights.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="1,2,3 or 601-612; without it, the file's.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; without it, one a CPU.")] = cpu_count() or 1,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw charts into this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The results as JSON.")] = False,
+) -> None:
+    """Try a routing policy in made-up worlds on virtual time, beside others."""
+    from services.simulator.command import CANNOT_SIMULATE, play_file
+
+    try:
+        results = play_file(file, scenarios=scenario or [], policies=policy or [], seeds=seeds, jobs=jobs, bar=err)
+    except CANNOT_SIMULATE as wrong:
+        refuse(wrong)
+    show_simulation(results, plot, as_json)
+
+
+@app.command()
 def replay(
     start: Annotated[str, typer.Option("--from", help="RFC 3339; begins at the snapshot before it.")] = BEGINNING,
     end: Annotated[str | None, typer.Option("--to", help="RFC 3339; without it, to the end.")] = None,
     snapshot: Annotated[bool, typer.Option("--snapshot", help="Keep the present state to replay from.")] = False,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Not supported yet.")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help="What it would have been: default or a file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --policy: the results as JSON.")] = False,
 ) -> None:
-    """Decide the recorded log again: the same bytes, or it says where not. Run it while the machines stand still."""
-    from services.all.replaying import replay_log, take_snapshots
+    """Decide the recorded log again: the same bytes, or it says where not. Run it while the machines stand still.
 
-    if policy is not None:
-        refuse("replay --policy is not supported: only exact replays are")
+    With --policy: what other weights would have made of who came, who was there and how long the work took.
+    """
     try:
         since, until = instant(start), None if end is None else instant(end)
     except ValueError as wrong:
         refuse(f"not a time: {wrong}")
+    if policy:
+        reroute(policy, since, until, as_json)
+        return
+    from services.all.replaying import replay_log, take_snapshots
 
     async def work() -> None:
         settings = settings_or_refuse()
@@ -187,6 +215,27 @@ def replay(
         with err.status("replaying") as status:
             report = await replay_log(settings, since, until, lambda part: status.update(f"replaying {part}"))
         show_replay(report)
+
+    run(work())
+
+
+def reroute(names: list[str], since: int, until: int | None, as_json: bool) -> None:
+    from services.all.rerouting import reroute_log
+    from services.simulator.policy_files import UnknownPolicy, weights_of
+
+    try:
+        policies = [weights_of(name) for name in names]
+    except UnknownPolicy as wrong:
+        refuse(wrong)
+
+    async def work() -> None:
+        with err.status("routing again") as status:
+            results = await reroute_log(
+                settings_or_refuse(), since, until, policies, lambda part: status.update(f"routing again: {part}")
+            )
+        if not results.results:
+            refuse("nobody came in that time")
+        show_simulation(results, None, as_json)
 
     run(work())
 
@@ -272,6 +321,21 @@ def show_replay(report: Report) -> None:
     if not report.identical:
         raise typer.Exit(1)
     out.print("byte-identical")
+
+
+def show_simulation(results: Results, plot: Path | None, as_json: bool) -> None:
+    from services.simulator.report import tables
+
+    if plot is not None:
+        from services.simulator.plots import draw_plots
+
+        for written in draw_plots(results, plot):
+            err.print(f"drawn: {written}", markup=False, soft_wrap=True)
+    if as_json:
+        typer.echo(msgspec.json.encode(results).decode())
+        return
+    for table in tables(results):
+        out.print(table)
 
 
 def show_report(report: Played, as_json: bool) -> None:

@@ -81,7 +81,7 @@ async def _state(log: Log, service: str, partition: int) -> list[tuple[str, byte
     return list(last.items())
 
 
-async def _beginning(
+async def beginning(
     foundation: Foundation, service: str, partition: int, start: int
 ) -> list[tuple[str, bytes]]:
     """The snapshot before `start`; without one the very beginning, or the first snapshot where that was cut off."""
@@ -98,7 +98,7 @@ async def _beginning(
 async def _replay_partition(
     foundation: Foundation, core: Core[Any], partition: int, start: int, end: int | None, report: Report
 ) -> None:
-    entities = await _beginning(foundation, core.service, partition, start)
+    entities = await beginning(foundation, core.service, partition, start)
     try:
         async for commit in replay(foundation.log, core, partition, entities, until=end):
             report.commits += 1

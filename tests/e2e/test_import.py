@@ -90,6 +90,18 @@ def test_a_replay_can_begin_at_a_snapshot(recorded: Path, tmp_path: Path) -> Non
     assert int(whole.split()[0]) > 0
 
 
+def test_the_log_is_routed_again_by_other_weights_and_stays_as_it_was(recorded: Path, tmp_path: Path) -> None:
+    """The agents of an import take everything at once, so no weights make anybody wait; the log is only read."""
+    data, weights = tmp_path / "postgres", tmp_path / "weights.yaml"
+    weights.write_text("weights: {reach: 0.25, tier: 0}")
+    omniroute("import", str(recorded), "--json", data=data)
+    told = omniroute("replay", "--policy", "default", "--policy", str(weights), "--json", data=data)
+    results = {one["policy"]: one["metrics"] for one in json.loads(told)["results"]}
+    assert list(results) == ["recorded", "default", str(weights)]
+    assert all(metrics["within_target.x"] == {"mean": 1.0, "ci95": None} for metrics in results.values())
+    assert "byte-identical" in omniroute("replay", data=data)
+
+
 @pytest.mark.slow
 def test_the_public_conversations(test_data: Path, tmp_path: Path) -> None:
     """The first fifty; all 523 are a matter of minutes: `omniroute import` on the whole file."""
