@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.common.events.values import Reach
 from tests.integration.router.site import DEADLINE_SECONDS, Site
 
 QUEUE: dict[str, Any] = {
@@ -360,42 +359,3 @@ async def test_a_desk_sees_its_snapshot_and_then_what_happens(site: Site) -> Non
 async def test_a_stream_of_nobody_is_refused_before_it_begins(site: Site) -> None:
     response: httpx.Response = await site.send("GET", "/v1/agents/nobody/stream")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
-
-
-# -- explanation ------------------------------------------------------------------------------------------------
-
-
-async def test_an_explanation_says_who_and_who_not_and_why(site: Site) -> None:
-    await site.agent("ann", capacity={"units": 20})
-    await site.put("/v1/agents/bob", {"skills": {"billing": 3}})
-    await site.put("/v1/agents/cat", {"skills": {"public": 3}})
-    await offered(site)
-    explained = await site.get("/v1/contacts/con_1/explanation")
-    assert (explained["state"], explained["score"]["target_seconds"], explained["ahead"]) == ("offered", 900, 0)
-    assert {one["agent"]: (one["chosen"], one["why"]) for one in explained["candidates"]} == {
-        "ann": (True, None),
-        "bob": (False, "skill public 0 < 1"),
-        "cat": (False, "offline"),
-    }
-    await site.receive("con_2")
-    second = await site.get("/v1/contacts/con_2/explanation")
-    assert second["candidates"][0] == {"agent": "ann", "chosen": False, "why": "at capacity 20/20"}
-
-
-async def test_a_closed_contact_is_still_explained(site: Site) -> None:
-    await site.agent("ann")
-    await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
-    await site.post("/v1/contacts/con_1/close", by="ann")
-    explained = await site.get("/v1/contacts/con_1/explanation")
-    assert (explained["state"], explained["next_change_at"]) == ("closed", None)
-    assert explained["candidates"][0] == {"agent": "ann", "chosen": True, "why": None}
-
-
-async def test_a_raised_priority_is_explained_in_words(site: Site) -> None:
-    await site.receive("con_1", reach=Reach(views=40_000), strikes=2)
-    await site.post("/v1/contacts/con_1/priority", {"boost": 0.05})
-    explained = await site.get("/v1/contacts/con_1/explanation")
-    terms = {term["name"]: term["value"] for term in explained["score"]["terms"]}
-    assert terms["raised"] == 0.05
-    assert explained["score"]["boost"] == pytest.approx(sum(terms.values()), abs=0.0025), "each is rounded to be shown"
-    assert "40,000 can see it and it failed twice before" in explained["text"]

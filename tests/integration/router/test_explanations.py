@@ -1,5 +1,8 @@
-"""Why an agent is idle and a queue isn't moving, over REST."""
+"""Why a contact stands where it stands, an agent is idle and a queue isn’t moving, over REST."""
 
+import pytest
+
+from libs.common.events.values import Reach
 from tests.integration.router.site import Site
 from tests.integration.router.test_api import offered, refused
 
@@ -47,3 +50,39 @@ async def test_who_may_ask(site: Site) -> None:
     assert await refused(site, "GET", "/v1/queues/tax/explanation", by="ann") == (403, "forbidden")
     assert await refused(site, "GET", "/v1/agents/ann/explanation", by="other-admin") == (404, "not_found")
     assert await refused(site, "GET", "/v1/queues/tax/explanation", by="other-admin") == (404, "not_found")
+
+
+async def test_an_explanation_says_who_and_who_not_and_why(site: Site) -> None:
+    await site.agent("ann", capacity={"units": 20})
+    await site.put("/v1/agents/bob", {"skills": {"billing": 3}})
+    await site.put("/v1/agents/cat", {"skills": {"public": 3}})
+    await offered(site)
+    explained = await site.get("/v1/contacts/con_1/explanation")
+    assert (explained["state"], explained["score"]["target_seconds"], explained["ahead"]) == ("offered", 900, 0)
+    assert {one["agent"]: (one["chosen"], one["why"]) for one in explained["candidates"]} == {
+        "ann": (True, None),
+        "bob": (False, "skill public 0 < 1"),
+        "cat": (False, "offline"),
+    }
+    await site.receive("con_2")
+    second = await site.get("/v1/contacts/con_2/explanation")
+    assert second["candidates"][0] == {"agent": "ann", "chosen": False, "why": "at capacity 20/20"}
+
+
+async def test_a_closed_contact_is_still_explained(site: Site) -> None:
+    await site.agent("ann")
+    await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
+    await site.post("/v1/contacts/con_1/close", by="ann")
+    explained = await site.get("/v1/contacts/con_1/explanation")
+    assert (explained["state"], explained["next_change_at"]) == ("closed", None)
+    assert explained["candidates"][0] == {"agent": "ann", "chosen": True, "why": None}
+
+
+async def test_a_raised_priority_is_explained_in_words(site: Site) -> None:
+    await site.receive("con_1", reach=Reach(views=40_000), strikes=2)
+    await site.post("/v1/contacts/con_1/priority", {"boost": 0.05})
+    explained = await site.get("/v1/contacts/con_1/explanation")
+    terms = {term["name"]: term["value"] for term in explained["score"]["terms"]}
+    assert terms["raised"] == 0.05
+    assert explained["score"]["boost"] == pytest.approx(sum(terms.values()), abs=0.0025), "each is rounded to be shown"
+    assert "40,000 can see it and it failed twice before" in explained["text"]
