@@ -16,7 +16,7 @@ from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
 
 DAYS = int(os.environ.get("OMNIROUTE_DAYS", "500" if os.environ.get("CI") == "true" else "50"))
-CATCHING_DAYS = 40
+CATCHING_DAYS = 80
 PLANTED = [(promise, core) for promise, cores in BROKEN.items() for core in cores]
 
 

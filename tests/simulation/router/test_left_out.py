@@ -36,7 +36,8 @@ def wants_more(contact: Contact) -> bool:
 def could_take(desk: Desk, contact: Contact) -> bool:
     agent = desk.agent
     able = meets(agent.skills, requirement_now(contact)) and meets(agent.skills, contact.own)
-    room = has_room(agent.capacity, desk.used, desk.counts, (contact.channel, contact.medium))
+    kind = (contact.channel, contact.medium)
+    room = has_room(agent.capacity, desk.used, desk.counts, kind, desk.margins())
     asked = (agent.id, agent.shift) in contact.asked or any(one.agent_id == agent.id for one in contact.offers)
     return agent.status == "available" and able and room and not asked
 
