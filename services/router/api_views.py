@@ -15,7 +15,7 @@ from services.router.api_models import RelaxStep, Requirement
 from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
 from services.router.core.queues import score_of, thousandths
-from services.router.core.state import Agent, Contact, Policy, Queue, offer_id
+from services.router.core.state import OPTIONAL_TERMS, Agent, Contact, Policy, Queue, offer_id
 from services.router.reads import Row
 
 NEEDS_AN_AGENT: Final = ("waiting", "offered")
@@ -312,5 +312,6 @@ def _requirement(requirement: values.Requirement) -> Requirement:
 
 
 def policy_view(pool: str, policy: Policy) -> PolicyView:
-    weights = {name: thousandths / 1_000 for name, thousandths in policy.weights.items()}
+    given = policy.weights | {name: policy.weights.get(name, 0) for name in OPTIONAL_TERMS}
+    weights = {name: thousandths / 1_000 for name, thousandths in given.items()}
     return PolicyView(pool=pool, version=policy.version, weights=weights)

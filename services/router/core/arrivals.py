@@ -18,12 +18,13 @@ from libs.common.events.contacts import (
 from libs.common.events.routing import ContactPriorityChanged
 from libs.common.events.values import Medium, Requirement, Visibility
 from libs.common.promises import matches
-from services.router.core.facts import ContactNoted
+from services.router.core.facts import ContactNoted, SpreadNoted
 from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import STRIKES_MAX
 from services.router.core.outcomes import Events
-from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of
+from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of, urgency_of
 from services.router.core.requirements import PUBLIC
+from services.router.core.spread import count_of, spread_after
 from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
@@ -75,7 +76,9 @@ def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: P
     """A new piece of work."""
     contact = new_contact(floor, message, now, contact_id, previous)
     reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
-    return (queued(floor, now, contact, reason, last_agent=previous.agent),)
+    entry = queued(floor, now, contact, reason, last_agent=previous.agent)
+    spread = count_of(message.reach)
+    return (entry, spread_noted(floor, now, contact, spread, now)) if spread else (entry,)
 
 
 def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Contact:
@@ -90,7 +93,7 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         repeat_of=previous.contact_id, linked_to=message.linked_to if isinstance(message, ContactOpened) else None,
         reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
-        own=message.requirement,
+        urgency=urgency_of(message.attributes), own=message.requirement,
     )  # fmt: skip
 
 
@@ -224,6 +227,8 @@ def signals_after(contact: Contact, message: Message) -> Signals:
         topics=message.topics or contact.topics,
         tier=message.tier,
         strikes=max(message.strikes, contact.strikes),
+        velocity=0 if message.visibility == "private" else contact.velocity,
+        urgency=urgency_of(message.attributes) if "urgency" in message.attributes else contact.urgency,
     )
 
 
@@ -244,8 +249,17 @@ def on_reach_changed(floor: Floor, changed: ReachChanged, now: int) -> Events:
     contact = current(floor, changed.contact_id)
     if contact is None:
         return ()
-    signals = signals_of(contact)._replace(reach=audience(contact.visibility, changed.reach))
-    return rescored(floor, now, contact, signals, "reach_changed")
+    spread = spread_after(contact, changed.reach, min(changed.at, now))
+    reach = audience(contact.visibility, changed.reach)
+    signals = signals_of(contact)._replace(reach=reach, velocity=spread.velocity)
+    return (
+        spread_noted(floor, now, contact, spread.count, spread.at),
+        *rescored(floor, now, contact, signals, "reach_changed"),
+    )
+
+
+def spread_noted(floor: Floor, now: int, contact: Contact, spread: int, at: int) -> SpreadNoted:
+    return SpreadNoted(key=floor.key, at=now, contact_id=contact.id, spread=spread, spread_at=at)
 
 
 def rescored(

@@ -12,6 +12,7 @@ from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, refused
 from services.router.core.partition import Partition
 from services.router.core.settle import settle
+from services.router.core.weights import reweighed
 
 
 def decide(partition: Partition, event: Event) -> Events:
@@ -32,6 +33,8 @@ def decide(partition: Partition, event: Event) -> Events:
             return on_command(floor, event, now)
         case escalations.EscalationRaised():
             return work.on_escalation(floor, event, now)
+        case facts.ReweighDue():
+            return reweighed(floor, now)
         case facts.OfContact() | facts.OfAgent() | facts.DrainDue():
             return on_timer(floor, event, now)
         case _:

@@ -74,6 +74,8 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
             apply_pauses.on_pause_spent(floor, contact, event.at)
         case facts.ContactNoted():
             apply_contacts.on_noted(floor, contact, event)
+        case facts.SpreadNoted():
+            contact.spread, contact.spread_at = event.spread, event.spread_at
         case facts.PrioritySet():
             contact.raised, contact.manual = event.raised, event.manual
     partition.touch(floor, contact)
@@ -109,10 +111,24 @@ def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
         case routing.PolicyUpdated():
             floor.policy.version, floor.policy.weights = event.policy_version, event.weights
             floor.pool.sequence += 1
+            floor.pool.reweigh_after = ""
+            floor.reweigh()
+            partition.reweigh(floor)
             partition.mark("policy", floor, floor.pool.id, floor.policy)
         case facts.DeadEndsChecked():
             floor.pool.recheck_after = event.after
+        case facts.WeightsApplied():
+            on_weights_applied(partition, floor, event)
     partition.mark("pool", floor, floor.pool.id, floor.pool)
+
+
+def on_weights_applied(partition: Partition, floor: Floor, event: facts.WeightsApplied) -> None:
+    for contact_id in event.unmoved:
+        contact = floor.contacts[contact_id]
+        contact.policy_version = event.policy_version
+        partition.mark("contact", floor, contact_id, contact)
+    floor.pool.reweigh_after = event.after
+    floor.to_reweigh = floor.to_reweigh if event.after is not None else []
 
 
 def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) -> None:
