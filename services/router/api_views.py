@@ -113,6 +113,10 @@ class ContactView(BaseModel):
     """How much longer it may be paused in all; null unless it is assigned."""
     parked_until: datetime | None = None
     wrap_up_until: datetime | None = None
+    moved_to_private_at: datetime | None = None
+    """Since when a public conversation goes on in private; `visibility` and `reach` say so too."""
+    private_acknowledged_at: datetime | None = None
+    """When somebody was first seen to write there; null while the move is only announced."""
     resolution: str | None = None
     """How it ended: a closed contact's resolution, an abandoned one's reason."""
     closed_at: datetime | None = None
@@ -255,6 +259,8 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "pause_left_seconds": pause_left(contact, now) / SECOND if contact.state == "assigned" else None,
         "parked_until": moment(contact.parked_until),
         "wrap_up_until": moment(contact.wrap_up_until),
+        "moved_to_private_at": moment(contact.moved_to_private_at),
+        "private_acknowledged_at": moment(contact.private_acknowledged_at),
         "resolution": contact.resolution,
     }
 

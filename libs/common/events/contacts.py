@@ -79,6 +79,8 @@ class ResponseObserved(ContactFact, frozen=True, kw_only=True):
     visibility: Visibility
     occurred_at: Instant
     automatic: bool = False
+    moved_to_private: bool = False
+    """It says in public that the conversation goes on in private."""
 
 
 class CustomerLeft(ContactFact, frozen=True, kw_only=True):

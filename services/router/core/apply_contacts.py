@@ -9,6 +9,7 @@ from libs.common.events.routing import (
     ContactAbandoned,
     ContactAssigned,
     ContactClosed,
+    ContactMovedToPrivate,
     ContactOffered,
     ContactParked,
     ContactPriorityChanged,
@@ -16,6 +17,7 @@ from libs.common.events.routing import (
     ContactRelaxed,
     ContactReleased,
     ContactResumed,
+    ContactReturnedToPublic,
     ContactTransferred,
     ContactUnroutable,
     ContactWrapUpExtended,
@@ -82,7 +84,8 @@ def contact_of(event: ContactQueued) -> Contact:
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
-        urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
+        urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost,
+        terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
     )  # fmt: skip
 
@@ -156,8 +159,27 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
 
 
 def on_priority_changed(floor: Floor, contact: Contact, event: ContactPriorityChanged) -> None:
-    contact.boost, contact.reach = event.boost, event.reach
-    contact.terms = floor.share(terms_of(event.terms))
+    contact.reach = event.reach
+    take_boost(floor, contact, event)
+
+
+def on_moved_to_private(floor: Floor, contact: Contact, event: ContactMovedToPrivate) -> None:
+    contact.moved_to_private_at, contact.private_acknowledged_at = event.at, None
+    contact.moved_from, contact.public_reach = contact.visibility, contact.reach
+    contact.visibility, contact.reach = "private", 1
+    take_boost(floor, contact, event)
+
+
+def on_returned_to_public(floor: Floor, contact: Contact, event: ContactReturnedToPublic) -> None:
+    contact.moved_to_private_at = contact.private_acknowledged_at = contact.moved_from = None
+    contact.visibility, contact.reach, contact.public_reach = event.visibility, event.reach, 1
+    take_boost(floor, contact, event)
+
+
+def take_boost(
+    floor: Floor, contact: Contact, event: ContactPriorityChanged | ContactMovedToPrivate | ContactReturnedToPublic
+) -> None:
+    contact.boost, contact.terms = event.boost, floor.share(terms_of(event.terms))
     contact.policy_version = event.policy_version
     re_enter(floor, contact)
 

@@ -18,6 +18,7 @@ from libs.common.events.contacts import (
 from libs.common.events.routing import ContactPriorityChanged
 from libs.common.events.values import Medium, Requirement, Visibility
 from libs.common.promises import matches
+from services.router.core import in_private
 from services.router.core.facts import ContactNoted, SpreadNoted
 from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import STRIKES_MAX
@@ -150,6 +151,14 @@ def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
     if contact is None:
         return reopen(floor, added, now)
     signals, wrote_at = signals_after(contact, added), min(added.occurred_at, now)
+    seen = in_private.after_message(floor, now, contact, signals)
+    return (*seen, *wrote(floor, added, now, contact, signals, wrote_at))
+
+
+def wrote(
+    floor: Floor, added: MessageAdded, now: int, contact: Contact, signals: Signals, wrote_at: int
+) -> Events:
+    """The customer of an open contact wrote again."""
     match contact.state:
         case "parked":
             since = since_unanswered(contact, wrote_at)
@@ -221,7 +230,7 @@ def signals_after(contact: Contact, message: Message) -> Signals:
     reach = audience(message.visibility, message.reach)
     return Signals(
         visibility=message.visibility,
-        reach=1 if message.visibility == "private" else max(reach, contact.reach),
+        reach=1 if message.visibility == "private" else max(reach, contact.reach, contact.public_reach),
         sentiment=message.sentiment or contact.sentiment,
         language=message.language or contact.language,
         topics=message.topics or contact.topics,
@@ -302,6 +311,10 @@ def on_response(floor: Floor, response: ResponseObserved, now: int) -> Events:
     contact = current(floor, response.contact_id)
     if response.automatic or contact is None or is_overtaken(contact, response):
         return ()
+    return (*answered(floor, now, contact), *in_private.after_response(floor, now, contact, response))
+
+
+def answered(floor: Floor, now: int, contact: Contact) -> Events:
     match contact.state:
         case "waiting" | "offered" if contact.medium != "voice":
             return parked(floor, now, contact, ANSWERED_ELSEWHERE)

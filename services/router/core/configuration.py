@@ -31,6 +31,7 @@ from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
 
+
 def on_put_pool(floor: Floor, put: PutPool, now: int) -> Events:
     updated = PoolUpdated(key=floor.key, at=now, pool_id=floor.pool.id)
     return (updated, done(put, now, {"pool_id": floor.pool.id}))

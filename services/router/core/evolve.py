@@ -52,6 +52,9 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
+        case routing.ContactMovedToPrivate(): a.on_moved_to_private(floor, contact, event)
+        case routing.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
+        case routing.ContactReturnedToPublic(): a.on_returned_to_public(floor, contact, event)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)

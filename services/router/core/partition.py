@@ -104,7 +104,7 @@ class Partition:
         return self.now if busy else self.timers.next_due()
 
     def pop_timer(self, until: int) -> Event | None:
-        """Work that `Settle` left undone comes before any timer, and new weights after all: they keep nobody waiting."""
+        """Work that `Settle` left undone comes before any timer, and new weights after all of them."""
         if self.working_floor() is not None:
             return Settle(key="", at=self.now)  # It is late already, whatever was observed when.
         timer = self.timers.pop(until)

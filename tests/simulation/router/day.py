@@ -126,6 +126,7 @@ class Day:
             b.left(contact_id), b.withdrawn(contact_id),
             b.make(contacts.ReachChanged, contact_id=contact_id, reach=Reach(views=10 ** r.randint(0, 6))),
             b.make(contacts.ContactEnriched, contact_id=contact_id, sentiment=-1.0, topics=("outage",)),
+            b.response(contact_id, occurred_at=at, visibility="public", moved_to_private=r.random() < 0.5),
         ])  # fmt: skip
 
     def _plan_trouble(self, second: int) -> None:
@@ -149,6 +150,7 @@ class Day:
             b.decline(f"{contact_id}.offer.{r.randint(1, 3)}", speaker),
             b.make(commands.CompleteWrapUp, agent_id=agent_id), b.make(commands.DeleteAgent, agent_id=agent_id),
             self._agent(agent_id)[0], self._queue("q0")[0],
+            b.make(commands.PutPolicy, weights={"reach": r.randint(0, 250), "velocity": r.choice([0, 100])}),
         ]))  # fmt: skip
 
     def _plan_move(self, second: int) -> None:

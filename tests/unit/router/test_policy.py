@@ -50,8 +50,8 @@ def test_boost(rule: str, known: dict[str, Any], raised: int, terms: tuple[int, 
     ("a hundred an hour are half",     {"velocity": 60}, {"velocity": 100},              (30, 0),  30),
     ("one an hour is nothing",         {"velocity": 60}, {"velocity": 1},                (0, 0),    0),
     ("urgency counts by its share",    {"urgency": 200}, {"urgency": 800},               (0, 160), 160),
-    ("both, beside all others",        {"velocity": 60, "urgency": 40}, {"velocity": 10**4, "urgency": 1_000, "strikes": 3},
-     (60, 40), 200),
+    ("both, beside all others",        {"velocity": 60, "urgency": 40},
+     {"velocity": 10**4, "urgency": 1_000, "strikes": 3}, (60, 40), 200),
     ("the cap holds for them too",     {"urgency": 250}, {"urgency": 1_000, "strikes": 3}, (0, 250), 250),
 ])  # fmt: skip
 def test_boost_of_optional_terms(
