@@ -7,11 +7,12 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from libs.common.caller import Caller
-from libs.common.directory import Placed, RoutingView
+from libs.common.directory import ExpectedWait, Placed, RoutingView
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
@@ -51,7 +52,7 @@ WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf
 
 
 class ContactView(BaseModel):
-    """`queue`, `position` and `expected_wait_seconds` only after waiting for the router."""
+    """`queue`, `position` and the expected wait only after waiting for the router."""
 
     contact_id: str
     customer_id: str
@@ -61,6 +62,10 @@ class ContactView(BaseModel):
     queue: str | None = None
     position: int | None = None
     expected_wait_seconds: float | None = None
+    expected_wait_interval: tuple[float, float] | None = None
+    """Between these the wait ends four times in five."""
+    expected_wait_unknown: str | None = None
+    """Why there is no number for a contact that waits."""
 
 
 class BatchBody(StrictModel):
@@ -292,14 +297,11 @@ def _state_of(row: Any) -> str:
 
 
 def _placing(placed: Placed | None) -> dict[str, Any]:
+    wait = placed.wait if placed is not None and placed.wait is not None else ExpectedWait()
     if placed is None:
-        return {"queue": None, "position": None, "expected_wait_seconds": None}
-    return {
-        "state": placed.state,
-        "queue": placed.queue,
-        "position": placed.position,
-        "expected_wait_seconds": placed.expected_wait_seconds,
-    }
+        return {"queue": None, "position": None, **msgspec.structs.asdict(wait)}
+    stands = {"state": placed.state, "queue": placed.queue, "position": placed.position}
+    return stands | msgspec.structs.asdict(wait)
 
 
 def _message_view(row: Any) -> MessageView:

@@ -94,6 +94,11 @@ class ContactView(BaseModel):
     position: int | None = None
     """1 is served next, as far as the main order of its queue decides; null unless it waits."""
     expected_wait_seconds: float | None = None
+    """Until an agent has it, as far as one can know; null unless it waits."""
+    expected_wait_interval: tuple[float, float] | None = None
+    """Between these the wait ends four times in five."""
+    expected_wait_unknown: str | None = None
+    """Why there is no number: `nobody_available`, `too_few_seen`, `too_many_waiting` or `unroutable`."""
     score: float | None = None
     strikes: int | None = None
     repeat_of: str | None = None

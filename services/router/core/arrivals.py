@@ -25,7 +25,7 @@ from services.router.core.limits import STRIKES_MAX
 from services.router.core.outcomes import Events
 from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of, urgency_of
 from services.router.core.requirements import PUBLIC
-from services.router.core.spread import count_of, spread_after
+from services.router.core.spread import spread_after, total_of
 from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
@@ -78,7 +78,7 @@ def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: P
     contact = new_contact(floor, message, now, contact_id, previous)
     reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
     entry = queued(floor, now, contact, reason, last_agent=previous.agent)
-    spread = count_of(message.reach)
+    spread = total_of(message.reach)
     return (entry, spread_noted(floor, now, contact, spread, now)) if spread else (entry,)
 
 
@@ -262,7 +262,7 @@ def on_reach_changed(floor: Floor, changed: ReachChanged, now: int) -> Events:
     reach = audience(contact.visibility, changed.reach)
     signals = signals_of(contact)._replace(reach=reach, velocity=spread.velocity)
     return (
-        spread_noted(floor, now, contact, spread.count, spread.at),
+        spread_noted(floor, now, contact, spread.total, spread.at),
         *rescored(floor, now, contact, signals, "reach_changed"),
     )
 

@@ -18,24 +18,24 @@ HOUR = 3_600 * SECOND
 
 
 class Spread(NamedTuple):
-    """`velocity` now, and the report (count and time) that the next one is measured against."""
+    """`velocity` now, and the report (its total and time) that the next one is measured against."""
 
     velocity: int
-    count: int
+    total: int
     at: int
 
 
-def count_of(reach: Reach) -> int:
+def total_of(reach: Reach) -> int:
     return reach.shares + reach.reactions
 
 
 def spread_after(contact: Contact, reach: Reach, at: int) -> Spread:
     """After a report of `reach` at that time."""
-    count = count_of(reach)
+    total = total_of(reach)
     if contact.visibility == "private" or not contact.spread_at:
-        return Spread(0, count, at)
+        return Spread(0, total, at)
     elapsed, shortest = at - contact.spread_at, VELOCITY_SECONDS_MIN * SECOND
-    velocity = max(0, count - contact.spread) * HOUR // max(elapsed, shortest)
+    velocity = max(0, total - contact.spread) * HOUR // max(elapsed, shortest)
     if elapsed < shortest:
         return Spread(velocity, contact.spread, contact.spread_at)
-    return Spread(velocity, count, at)
+    return Spread(velocity, total, at)

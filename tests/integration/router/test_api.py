@@ -294,7 +294,8 @@ async def test_a_policy_has_a_version(site: Site) -> None:
     put = await site.put("/v1/pools/main/policy", {"weights": {"reach": 0.2}})
     assert put == await site.get("/v1/pools/main/policy")
     assert put["version"] == 1
-    assert put["weights"] == {"reach": 0.2, "sentiment": 0.05, "tier": 0.05, "strikes": 0.1}
+    usual = {"sentiment": 0.05, "tier": 0.05, "strikes": 0.1, "velocity": 0, "urgency": 0}
+    assert put["weights"] == {"reach": 0.2, **usual}
 
 
 async def test_only_an_empty_pool_can_be_deleted(site: Site) -> None:

@@ -13,7 +13,7 @@ from services.router.core.limits import PRIVATE_ACKNOWLEDGED_SECONDS_MAX
 from tests.simulation.router.builders import accept, added, agent, make, opened, response
 from tests.simulation.router.driver import PoolDriver
 
-SAYS_SO = {"visibility": "public", "moved_to_private": True}
+SAYS_SO: dict[str, Any] = {"visibility": "public", "moved_to_private": True}
 MOVED, ACKNOWLEDGED, RETURNED = "contact.moved_to_private", "contact.private_acknowledged", "contact.returned_to_public"
 
 

@@ -16,7 +16,7 @@ from services.router.core.limits import REWEIGHED_A_COMMIT
 from tests.simulation.router.builders import accept, added, agent, decline, make, opened, queue
 from tests.simulation.router.driver import PoolDriver
 
-MILLION = {"channel": "x", "reach": 10**6}
+MILLION: dict[str, Any] = {"channel": "x", "reach": 10**6}
 """A post that a million can see: a boost of 130 by the usual weights."""
 
 
@@ -100,9 +100,10 @@ class Counting(RouterCore):
         self.chunks: list[int] = []
 
     def decide(self, state: Any, event: Any) -> Any:
-        decided = super().decide(state, event)
+        decided: tuple[Any, ...] = super().decide(state, event)
         if event.type == "timer.reweigh":
-            self.chunks.append(len(decided) - 1 + len(decided[-1].unmoved))
+            *changes, applied = decided
+            self.chunks.append(len(changes) + len(applied.unmoved))
         return decided
 
 
