@@ -271,7 +271,7 @@ class Day:
 class Errors(NamedTuple):
     """Seconds, but for the shares."""
 
-    count: int
+    estimates: int
     waited: float
     mean: float
     naive_mean: float
@@ -286,7 +286,7 @@ def errors_of(outcomes: list[Outcome]) -> Errors:
     naive = [abs(one.seconds - (one.naive or 0)) for one in both]
     inside = [(one.estimate.low or 0) <= one.seconds <= (one.estimate.high or 0) for one in outcomes]
     return Errors(
-        count=len(both), waited=fmean(one.seconds for one in both), mean=fmean(ours), naive_mean=fmean(naive),
+        estimates=len(both), waited=fmean(one.seconds for one in both), mean=fmean(ours), naive_mean=fmean(naive),
         median=median(ours), naive_median=median(naive), covered=fmean(inside),
     )  # fmt: skip
 
@@ -308,7 +308,7 @@ def main() -> None:
     by_channel = {name: [one for one in outcomes if one.channel == name] for name in CHANNELS}
     for name, some in {**by_channel, "all": outcomes}.items():
         found = errors_of(some)
-        table.add_row(name, f"{found.count:,}", *(f"{one:.0f}" for one in found[1:6]), f"{found.covered:.0%}")
+        table.add_row(name, f"{found.estimates:,}", *(f"{one:.0f}" for one in found[1:6]), f"{found.covered:.0%}")
     Console().print(table)
     print(f"days {seeds.start} to {seeds.stop - 1}; no number, and why: {dict(unknown)}")
 
