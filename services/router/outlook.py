@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -100,11 +102,13 @@ class Scene:
 
 
 class Outlook:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, seconds: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._reads = Reads(database)
         self._clock = clock
-        self._scenes: dict[tuple[str, str], Scene] = {}
+        self._seconds = seconds
+        self._scenes: dict[tuple[str, str], tuple[Scene, float]] = {}
+        """Each until it is too old, by the clock or by `seconds`: a clock may stand still."""
 
     async def of_contact(self, workspace: str, pool: str, partition: int, contact: Contact) -> Estimate:
         scene = await self._scene(workspace, pool, partition)
@@ -125,11 +129,12 @@ class Outlook:
 
     async def _scene(self, workspace: str, pool: str, partition: int) -> Scene:
         kept, now = self._scenes.get((workspace, pool)), self._clock.now()
-        if kept is not None and now - kept.at < KEPT_SECONDS * SECOND:
-            return kept
+        if kept is not None and now - kept[0].at < KEPT_SECONDS * SECOND and self._seconds() < kept[1]:
+            return kept[0]
         if len(self._scenes) >= SCENES_MAX:
             self._scenes.clear()
-        scene = self._scenes[workspace, pool] = await self._look(workspace, pool, partition, now)
+        scene = await self._look(workspace, pool, partition, now)
+        self._scenes[workspace, pool] = scene, self._seconds() + KEPT_SECONDS
         return scene
 
     async def _look(self, workspace: str, pool: str, partition: int, now: int) -> Scene:

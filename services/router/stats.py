@@ -212,7 +212,7 @@ class Stats:
             try:
                 await self.draw_gauges()
                 await self.purge()
-            except DATABASE_TROUBLE as error:
+            except (msgspec.MsgspecError, *DATABASE_TROUBLE) as error:  # Or a newer version wrote what we can't read.
                 log.warning("gauges_delayed", service="router", error=type(error).__name__)
             await asyncio.sleep(GAUGES_EVERY_SECONDS)
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from libs.common.events import SECOND
-from services.router.expected_wait import HIGH, LOW, OVERTAKING_SHARE, Estimate, Line, expected_wait, seconds_until_free
+from services.router.core.queues import is_higher, score_of
+from services.router.expected_wait import (
+    HIGH,
+    LOW,
+    OVERTAKING_SHARE,
+    Estimate,
+    Line,
+    before,
+    expected_wait,
+    seconds_until_free,
+)
 from services.router.pace import TYPES, Said, Seen, asked_by, grouped, pace_of
 from tests.simulation.router.builders import START, accept, agent, close, opened, presence
 from tests.simulation.router.driver import PoolDriver
@@ -94,6 +105,20 @@ ONE = HANDLING_SECONDS
 def test_who_counts_as_ahead(rule: str, ahead: list[Any], pieces: int) -> None:
     found = wait(*ahead)
     assert found == pytest.approx(ACCEPTING_SECONDS * 6 / 7 + pieces * ONE), rule
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_is_ahead_is_who_is_ahead_in_the_core(seed: int) -> None:
+    """Early and late, of any target: as many as have the higher score."""
+    draw, pool = Random(seed), PoolDriver()
+    for number in range(40):
+        since = START - draw.randrange(0, 20_000) * SECOND + number
+        pool.receive(opened(f"con_{number}", channel=draw.choice(["email", "x", "chat"]), at=since))
+    contacts = list(pool.floor.contacts.values())
+    for one in contacts:
+        others = grouped(asked_by(pool.floor, other) for other in contacts if other is not one)
+        higher = sum(is_higher(score_of(other, START), score_of(one, START)) for other in contacts)
+        assert sum(before(group, asked_by(pool.floor, one), START) for group in others) == higher, one.id
 
 
 def test_work_that_is_shared_with_others_counts_by_their_share() -> None:
