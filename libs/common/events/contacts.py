@@ -74,6 +74,7 @@ class ResponseObserved(ContactFact, frozen=True, kw_only=True):
     """The company answered, here or in the provider's own app. An automatic reply answers nothing."""
 
     type: ClassVar[str] = "contact.response_observed"
+    later: ClassVar[tuple[str, ...]] = ("moved_to_private",)
     message_id: str | None = None
     agent_id: str | None = None
     visibility: Visibility

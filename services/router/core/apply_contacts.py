@@ -9,15 +9,12 @@ from libs.common.events.routing import (
     ContactAbandoned,
     ContactAssigned,
     ContactClosed,
-    ContactMovedToPrivate,
     ContactOffered,
     ContactParked,
-    ContactPriorityChanged,
     ContactQueued,
     ContactRelaxed,
     ContactReleased,
     ContactResumed,
-    ContactReturnedToPublic,
     ContactTransferred,
     ContactUnroutable,
     ContactWrapUpExtended,
@@ -156,32 +153,6 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
         floor.enter(contact)
     if sought and contact.unroutable != NOBODY_ANSWERS:
         floor.seek(contact)
-
-
-def on_priority_changed(floor: Floor, contact: Contact, event: ContactPriorityChanged) -> None:
-    contact.reach = event.reach
-    take_boost(floor, contact, event)
-
-
-def on_moved_to_private(floor: Floor, contact: Contact, event: ContactMovedToPrivate) -> None:
-    contact.moved_to_private_at, contact.private_acknowledged_at = event.at, None
-    contact.moved_from, contact.public_reach = contact.visibility, contact.reach
-    contact.visibility, contact.reach = "private", 1
-    take_boost(floor, contact, event)
-
-
-def on_returned_to_public(floor: Floor, contact: Contact, event: ContactReturnedToPublic) -> None:
-    contact.moved_to_private_at = contact.private_acknowledged_at = contact.moved_from = None
-    contact.visibility, contact.reach, contact.public_reach = event.visibility, event.reach, 1
-    take_boost(floor, contact, event)
-
-
-def take_boost(
-    floor: Floor, contact: Contact, event: ContactPriorityChanged | ContactMovedToPrivate | ContactReturnedToPublic
-) -> None:
-    contact.boost, contact.terms = event.boost, floor.share(terms_of(event.terms))
-    contact.policy_version = event.policy_version
-    re_enter(floor, contact)
 
 
 def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.common.events import Event, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, apply_pauses, facts
+from services.router.core import apply_agents, apply_contacts, apply_pauses, apply_priority, facts
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
@@ -49,12 +49,12 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
-        case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
+        case routing.ContactPriorityChanged(): apply_priority.on_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
-        case routing.ContactMovedToPrivate(): a.on_moved_to_private(floor, contact, event)
+        case routing.ContactMovedToPrivate(): apply_priority.on_moved_to_private(floor, contact, event)
         case routing.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
-        case routing.ContactReturnedToPublic(): a.on_returned_to_public(floor, contact, event)
+        case routing.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
@@ -121,17 +121,8 @@ def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
         case facts.DeadEndsChecked():
             floor.pool.recheck_after = event.after
         case facts.WeightsApplied():
-            on_weights_applied(partition, floor, event)
+            apply_priority.on_weights_applied(partition, floor, event)
     partition.mark("pool", floor, floor.pool.id, floor.pool)
-
-
-def on_weights_applied(partition: Partition, floor: Floor, event: facts.WeightsApplied) -> None:
-    for contact_id in event.unmoved:
-        contact = floor.contacts[contact_id]
-        contact.policy_version = event.policy_version
-        partition.mark("contact", floor, contact_id, contact)
-    floor.pool.reweigh_after = event.after
-    floor.to_reweigh = floor.to_reweigh if event.after is not None else []
 
 
 def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) -> None:
