@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from libs.common.events.routing import ContactMovedToPrivate, ContactPriorityChanged, ContactReturnedToPublic
+from libs.common.events.in_private import ContactMovedToPrivate, ContactReturnedToPublic
+from libs.common.events.routing import ContactPriorityChanged
 from services.router.core.apply_contacts import re_enter, terms_of
 from services.router.core.facts import WeightsApplied
 from services.router.core.floor import Floor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.common.events import Event, routing
+from libs.common.events import Event, in_private, routing
 from libs.common.events.routing import ContactDecision
 from services.router.core import apply_agents, apply_contacts, apply_pauses, apply_priority, facts
 from services.router.core.desks import Desk
@@ -52,9 +52,9 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactPriorityChanged(): apply_priority.on_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
-        case routing.ContactMovedToPrivate(): apply_priority.on_moved_to_private(floor, contact, event)
-        case routing.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
-        case routing.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
+        case in_private.ContactMovedToPrivate(): apply_priority.on_moved_to_private(floor, contact, event)
+        case in_private.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
+        case in_private.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)

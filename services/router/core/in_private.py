@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from libs.common.events.contacts import ResponseObserved
-from libs.common.events.routing import (
+from libs.common.events.in_private import (
     ContactMovedToPrivate,
     ContactPrivateAcknowledged,
     ContactReturnedToPublic,
