@@ -43,13 +43,31 @@ class ContactDirectory(Protocol):
     async def find(self, workspace: str, contact_id: str) -> ReceivedContact | None: ...
 
 
+class ExpectedWait(msgspec.Struct, frozen=True, kw_only=True):
+    """Until an agent has it: seconds and the bounds that hold four times in five, or the reason why nobody knows."""
+
+    expected_wait_seconds: float | None = None
+    expected_wait_interval: tuple[float, float] | None = None
+    expected_wait_unknown: str | None = None
+
+
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """Where a contact stands in the router."""
 
     state: str
     queue: str | None = None
     position: int | None = None
-    expected_wait_seconds: float | None = None
+    wait: ExpectedWait | None = None
+
+
+class ChannelWait(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it takes to a human on a channel, for somebody who comes now and is like those who came last."""
+
+    channel: str
+    medium: Medium
+    pool: str
+    queue: str
+    wait: ExpectedWait
 
 
 class RoutingView(Protocol):
@@ -57,4 +75,8 @@ class RoutingView(Protocol):
 
     async def placed(self, workspace: str, contact_id: str) -> Placed | None:
         """None as long as the router hasn't seen the contact."""
+        ...
+
+    async def channels(self, workspace: str) -> list[ChannelWait]:
+        """The channels on which somebody came within the last hour, the soonest way to a human first."""
         ...

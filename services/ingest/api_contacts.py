@@ -7,12 +7,13 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from libs.common.caller import Caller
-from libs.common.directory import Placed, RoutingView
-from libs.common.errors import Forbidden, NotFound, Problem
+from libs.common.directory import ExpectedWait, Placed, RoutingView
+from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
 from libs.common.idempotency import about_customer, drawn_command_id
@@ -31,7 +32,7 @@ from services.ingest.api_parts import (
 from services.ingest.contacts import Response as Answer
 from services.ingest.ids import id_under
 from services.ingest.receiving import Stored
-from services.ingest.shape import ContactBody, MessageText, microseconds, parsed
+from services.ingest.shape import ContactBody, MessageText, ReachBody, microseconds, parsed
 
 router = ApiRouter(tags=["contacts"])
 
@@ -51,7 +52,7 @@ WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf
 
 
 class ContactView(BaseModel):
-    """`queue`, `position` and `expected_wait_seconds` only after waiting for the router."""
+    """`queue`, `position` and the expected wait only after waiting for the router."""
 
     contact_id: str
     customer_id: str
@@ -61,6 +62,10 @@ class ContactView(BaseModel):
     queue: str | None = None
     position: int | None = None
     expected_wait_seconds: float | None = None
+    expected_wait_interval: tuple[float, float] | None = None
+    """Between these the wait ends four times in five."""
+    expected_wait_unknown: str | None = None
+    """Why there is no number for a contact that waits."""
 
 
 class BatchBody(StrictModel):
@@ -72,13 +77,25 @@ class BatchView(BaseModel):
 
 
 class ResponseBody(StrictModel):
-    """`visibility` is the contact's where it isn't said."""
+    """`visibility` is the contact's where it isn't said. `moved_to_private`: a public answer says that the
+    conversation goes on in private; nobody else sees the contact then, as far as its priority goes."""
 
     agent: Id | None = None
     occurred_at: datetime | None = None
     visibility: Visibility | None = None
     text: MessageText | None = None
     automatic: bool = False
+    moved_to_private: bool = False
+
+
+class ReachView(BaseModel):
+    """All that is known of who can see it: each signal is the largest that was ever seen."""
+
+    contact_id: str
+    followers: int
+    views: int
+    reactions: int
+    shares: int
 
 
 class ResponseView(BaseModel):
@@ -172,6 +189,9 @@ async def observe_response(contact_id: Id, body: ResponseBody, by: Responder, in
     """The company answered. An automatic reply answers nothing."""
     if by.agent_id is not None and body.agent not in (None, by.agent_id):
         raise Forbidden("an agent's key answers for that agent")
+    if body.automatic and body.moved_to_private:
+        wrong = FieldError("/moved_to_private", "an automatic reply answers nothing, and so moves nothing")
+        raise Invalid("nobody was answered", errors=[wrong])
     await check_own_work(ingest, by, contact_id)
     contact = await ingest.directory.find(by.workspace, contact_id)
     if contact is None:
@@ -179,11 +199,25 @@ async def observe_response(contact_id: Id, body: ResponseBody, by: Responder, in
     about_customer(contact.customer_id)
     answer = Answer(
         visibility=body.visibility or contact.visibility, agent_id=by.agent_id or body.agent, text=body.text,
-        occurred_at=microseconds(body.occurred_at), automatic=body.automatic,
+        occurred_at=microseconds(body.occurred_at), automatic=body.automatic, moved_to_private=body.moved_to_private,
     )  # fmt: skip
     message_id = id_under("msg", drawn_command_id())
     await ingest.contacts.respond(by.workspace, contact_id, message_id, answer)
     return ResponseView(contact_id=contact_id, message_id=message_id)
+
+
+@router.post("/v1/contacts/{contact_id}/reach")
+async def report_reach(contact_id: Id, body: ReachBody, by: Writer, ingest: Ingesting) -> ReachView:
+    """Say how many can see the contact by now. Regular reports tell how fast it spreads, also that it stands still."""
+    contact = await ingest.directory.find(by.workspace, contact_id)
+    if contact is None:
+        raise NotFound("no such contact")
+    about_customer(contact.customer_id)
+    reach = await ingest.contacts.spread(by.workspace, contact_id, body.value())
+    return ReachView(
+        contact_id=contact_id, followers=reach.followers, views=reach.views, reactions=reach.reactions,
+        shares=reach.shares,
+    )  # fmt: skip
 
 
 @router.get("/v1/contacts/{contact_id}/messages")
@@ -263,14 +297,11 @@ def _state_of(row: Any) -> str:
 
 
 def _placing(placed: Placed | None) -> dict[str, Any]:
+    wait = placed.wait if placed is not None and placed.wait is not None else ExpectedWait()
     if placed is None:
-        return {"queue": None, "position": None, "expected_wait_seconds": None}
-    return {
-        "state": placed.state,
-        "queue": placed.queue,
-        "position": placed.position,
-        "expected_wait_seconds": placed.expected_wait_seconds,
-    }
+        return {"queue": None, "position": None, **msgspec.structs.asdict(wait)}
+    stands = {"state": placed.state, "queue": placed.queue, "position": placed.position}
+    return stands | msgspec.structs.asdict(wait)
 
 
 def _message_view(row: Any) -> MessageView:

@@ -12,13 +12,14 @@ from typing import Any, Final, TypeVar
 
 from libs.common.clock import Clock
 from libs.common.errors import NotFound
-from libs.common.events.contacts import ContactWithdrawn
-from libs.common.events.values import Visibility
+from libs.common.events.contacts import ContactWithdrawn, ReachChanged
+from libs.common.events.values import Reach, Visibility
 from libs.common.postgres import Database
 from services.ingest import records
 from services.ingest.accounts import Account
 from services.ingest.core.joining import Contact, Line, nobody_need_answer
 from services.ingest.core.normalize import Answered, Deleted, Received, bounded, conversation_of
+from services.ingest.core.visibility import widest
 from services.ingest.ids import new_id
 from services.ingest.language import language_of
 from services.ingest.metrics import CONTACTS_RECEIVED, STORE_SECONDS, channel_label
@@ -50,6 +51,7 @@ class Response:
     text: str | None = None
     occurred_at: int | None = None
     automatic: bool = False
+    moved_to_private: bool = False
     source_id: str | None = None
 
 
@@ -99,6 +101,22 @@ class Contacts:
 
         await self._in_turn(workspace, store)
 
+    async def spread(self, workspace: str, contact_id: str, seen: Reach) -> Reach:
+        """So many can see the contact now; signals only grow. Told each time: that it stands still is news as well.
+        Raises NotFound."""
+        if await records.contact(self._database.pool, workspace, contact_id) is None:
+            raise NotFound("no such contact")
+
+        async def store(turn: Turn) -> Reach:
+            contact = await records.hold_contact(turn, contact_id)
+            after = replace(contact, reach=widest(contact.reach, seen), sequence=contact.sequence + 1)
+            await records.update_contact(turn, after)
+            fact = ReachChanged(key=after.key, at=turn.now, contact_id=contact_id, reach=after.reach)
+            await put(turn, fact, sequence=after.sequence, cause=contact_id)
+            return after.reach
+
+        return await self._in_turn(workspace, store)
+
     async def deleted(self, account: Account, deletion: Deleted) -> str | None:
         """The author took a message back: its text goes. The contact's id, when nobody need answer it any more."""
 
@@ -143,7 +161,7 @@ async def _observe(turn: Turn, contact_id: str, message_id: str, response: Respo
         conversation=contact.conversation, customer_id=None, author="company", text=response.text, kind="response",
     )  # fmt: skip
     await records.insert_message(turn, row)
-    await tell_answer(turn, contact, **said)
+    await tell_answer(turn, contact, **said, moved_to_private=response.moved_to_private)
 
 
 async def _keep_own_post(turn: Turn, account: Account, answer: Answered, conversation: str) -> None:

@@ -58,6 +58,9 @@ class ReachBody(StrictModel):
     reactions: Signal = 0
     shares: Signal = 0
 
+    def value(self) -> values.Reach:
+        return values.Reach(**self.model_dump())
+
 
 class SkillBody(StrictModel):
     skill: Skill
@@ -105,7 +108,7 @@ class ContactBody(StrictModel):
             identities=self.customer.all(), tier=self.customer.tier, conversation=self.conversation,
             text=self.text, occurred_at=microseconds(self.occurred_at or at), language=self.language,
             topics=self.topics, sentiment=self.sentiment, queue=self.queue, attributes=dict(self.attributes),
-            reach=values.Reach(**self.reach.model_dump()) if self.reach else NO_REACH,
+            reach=self.reach.value() if self.reach else NO_REACH,
             requirement=self.requirement.requirement() if self.requirement else None,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from libs.common.postgres import Database
 from libs.common.projection import Projection
 from services.router.api_parts import Shell
 from services.router.names import Names
+from services.router.outlook import Outlook
 from services.router.projection import RouterMirror, RouterProjection
 from services.router.reads import Reads
 from services.router.stats import Stats
@@ -33,9 +34,12 @@ async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[
     """Keeps the projection up to date; if it fails for good, so does whoever is in this context."""
     streams = Streams()
     projection = Projection(port, database, RouterMirror(streams))
-    stats = Stats(database, clock)
+    outlook = Outlook(database, clock)
+    stats = Stats(database, clock, outlook)
     reads, names, notes = Reads(database), Names(database), Notes(database)
-    shell = Shell(reads=reads, names=names, notes=notes, stats=stats, streams=streams, clock=clock)
+    shell = Shell(
+        reads=reads, outlook=outlook, names=names, notes=notes, stats=stats, streams=streams, clock=clock
+    )
     async with asyncio.TaskGroup() as tasks:
         background = [
             tasks.create_task(projection.run(), name="router-projection"),

@@ -49,6 +49,7 @@ from services.router.api_views import ContactView, contact_view, received_view
 from services.router.core.state import Contact
 from services.router.explanation import Explanation, explanation_of
 from services.router.reads import Row
+from services.router.view import expected
 
 router = ApiRouter(tags=["work"])
 
@@ -116,8 +117,12 @@ async def get_contact(contact_id: Id, by: ReaderOrAgent, shell: Shelled, request
 
 async def shown(shell: Shell, workspace: str, row: Row) -> ContactView:
     now = shell.clock.now()
-    ahead = await shell.reads.ahead(workspace, row.entity(Contact), now) if row.state == "waiting" else None
-    return contact_view(row, now, None if ahead is None else ahead + 1)
+    if row.state != "waiting":
+        return contact_view(row, now)
+    contact = row.entity(Contact)
+    ahead = await shell.reads.ahead(workspace, contact, now)
+    wait = expected(await shell.outlook.of_contact(workspace, row.pool, row.partition, contact))
+    return contact_view(row, now, ahead + 1).model_copy(update=msgspec.structs.asdict(wait))
 
 
 async def received_contact(request: Request, workspace: str, contact_id: str) -> ReceivedContact | None:

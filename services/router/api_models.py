@@ -15,7 +15,7 @@ from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
 from services.router.core import limits
 from services.router.core.presence import LEAVES
-from services.router.core.state import DEFAULT_WEIGHTS
+from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.work import GOES_ON
 
 SKILLS_MAX: Final = 100
@@ -237,14 +237,14 @@ class Weights(StrictModel):
     sentiment: Weight = DEFAULT_WEIGHTS["sentiment"] / 1_000
     tier: Weight = DEFAULT_WEIGHTS["tier"] / 1_000
     strikes: Weight = DEFAULT_WEIGHTS["strikes"] / 1_000
-    velocity: float = 0.0
-    urgency: float = 0.0
+    velocity: Weight = 0.0
+    """Of shares and reactions an hour: all of it at ten thousand."""
+    urgency: Weight = 0.0
+    """Of the contact's routable attribute `urgency`, 0 to 1."""
 
     def value(self) -> dict[str, int]:
         """In thousandths."""
-        refuse("/weights/velocity", self.velocity, neutral=0.0)
-        refuse("/weights/urgency", self.urgency, neutral=0.0)
-        return {name: round(getattr(self, name) * 1_000) for name in DEFAULT_WEIGHTS}
+        return {name: round(getattr(self, name) * 1_000) for name in (*DEFAULT_WEIGHTS, *OPTIONAL_TERMS)}
 
 
 class PolicyBody(StrictModel):

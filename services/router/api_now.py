@@ -43,7 +43,7 @@ async def stream_stats(by: Reader, shell: Shelled) -> AsyncIterator[ServerSentEv
 @router.get("/v1/queues/{queue_id}/stats")
 async def get_queue_stats(queue_id: Id, by: Reader, shell: Shelled) -> QueueFigures:
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
-    return await shell.stats.queue(by.workspace, row.entity(Queue), row.pool)
+    return await shell.stats.queue(by.workspace, row.entity(Queue), row.pool, row.partition)
 
 
 @router.get("/v1/commands/{command_id}")

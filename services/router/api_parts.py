@@ -18,6 +18,7 @@ from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
 from services.router.names import Names
+from services.router.outlook import Outlook
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
@@ -30,6 +31,7 @@ class Shell:
     """What `running` hands to the handlers."""
 
     reads: Reads
+    outlook: Outlook
     names: Names
     stats: Stats
     streams: Streams

@@ -15,7 +15,7 @@ from services.router.api_models import RelaxStep, Requirement
 from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
 from services.router.core.queues import score_of, thousandths
-from services.router.core.state import Agent, Contact, Policy, Queue, offer_id
+from services.router.core.state import OPTIONAL_TERMS, Agent, Contact, Policy, Queue, offer_id
 from services.router.reads import Row
 
 NEEDS_AN_AGENT: Final = ("waiting", "offered")
@@ -94,6 +94,11 @@ class ContactView(BaseModel):
     position: int | None = None
     """1 is served next, as far as the main order of its queue decides; null unless it waits."""
     expected_wait_seconds: float | None = None
+    """Until an agent has it, as far as one can know; null unless it waits."""
+    expected_wait_interval: tuple[float, float] | None = None
+    """Between these the wait ends four times in five."""
+    expected_wait_unknown: str | None = None
+    """Why there is no number: `nobody_available`, `too_few_seen`, `too_many_waiting` or `unroutable`."""
     score: float | None = None
     strikes: int | None = None
     repeat_of: str | None = None
@@ -113,6 +118,10 @@ class ContactView(BaseModel):
     """How much longer it may be paused in all; null unless it is assigned."""
     parked_until: datetime | None = None
     wrap_up_until: datetime | None = None
+    moved_to_private_at: datetime | None = None
+    """Since when a public conversation goes on in private; `visibility` and `reach` say so too."""
+    private_acknowledged_at: datetime | None = None
+    """When somebody was first seen to write there; null while the move is only announced."""
     resolution: str | None = None
     """How it ended: a closed contact's resolution, an abandoned one's reason."""
     closed_at: datetime | None = None
@@ -255,6 +264,8 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "pause_left_seconds": pause_left(contact, now) / SECOND if contact.state == "assigned" else None,
         "parked_until": moment(contact.parked_until),
         "wrap_up_until": moment(contact.wrap_up_until),
+        "moved_to_private_at": moment(contact.moved_to_private_at),
+        "private_acknowledged_at": moment(contact.private_acknowledged_at),
         "resolution": contact.resolution,
     }
 
@@ -312,5 +323,6 @@ def _requirement(requirement: values.Requirement) -> Requirement:
 
 
 def policy_view(pool: str, policy: Policy) -> PolicyView:
-    weights = {name: thousandths / 1_000 for name, thousandths in policy.weights.items()}
+    given = policy.weights | {name: policy.weights.get(name, 0) for name in OPTIONAL_TERMS}
+    weights = {name: thousandths / 1_000 for name, thousandths in given.items()}
     return PolicyView(pool=pool, version=policy.version, weights=weights)

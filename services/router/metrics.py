@@ -35,6 +35,9 @@ CONTACTS_UNROUTABLE = Gauge(
 OLDEST_WAIT_SECONDS = Gauge(
     "omniroute_oldest_wait_seconds", "How long the contact that has waited longest has waited", ["queue"]
 )
+EXPECTED_WAIT_SECONDS = Gauge(
+    "omniroute_expected_wait_seconds", "Until an agent has it, for a contact that comes now where some wait", ["queue"]
+)
 AGENTS = Gauge("omniroute_agents", "Agents by presence", ["state"])
 AGENT_CAPACITY_USED_RATIO = Gauge(
     "omniroute_agent_capacity_used_ratio", "Capacity in use, offers included, of all agents who are available"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -19,6 +19,8 @@ from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.router import metrics
 from services.router.core.requirements import meets
 from services.router.core.state import Queue
+from services.router.outlook import Outlook
+from services.router.view import expected
 
 GAUGES_EVERY_SECONDS: Final = 2.0
 FIGURES_EVERY_SECONDS: Final = 1.0
@@ -27,7 +29,6 @@ HISTORY_DAYS: Final = 90
 """How long contacts that have ended can be asked for."""
 PURGED_AT_ONCE_MAX: Final = 5_000
 PRESENCES: Final = ("available", "busy", "away", "offline")
-States = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
 
 OPEN_CONTACTS: Final = """
     SELECT pool, state, queue, channel, unroutable, count(*), min(waiting_since) FROM router_entities
@@ -35,6 +36,10 @@ OPEN_CONTACTS: Final = """
     AND ($1::text IS NULL OR workspace = $1) AND ($2::text IS NULL OR queue = $2)
     AND ($3::text IS NULL OR pool = $3)
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4
+"""
+QUEUES_WAITED_IN: Final = """
+    SELECT DISTINCT workspace, pool, partition, queue FROM router_entities
+    WHERE kind = 'contact' AND state = 'waiting' ORDER BY 1, 2, 4
 """
 AGENTS: Final = """
     SELECT agent.state, count(*), coalesce(sum(agent.units), 0), coalesce(sum(held.units), 0)
@@ -95,6 +100,9 @@ class QueueFigures(BaseModel):
     unroutable: int
     longest_wait_seconds: float | None
     expected_wait_seconds: float | None = None
+    """For somebody who comes now and is like who came last."""
+    expected_wait_interval: tuple[float, float] | None = None
+    expected_wait_unknown: str | None = None
     attainment: float | None = None
     """Null here: the share of targets met is what `GET /v1/attainment` answers."""
     agents: dict[str, int]
@@ -109,9 +117,10 @@ Rows = Sequence[Any]
 class Stats:
     """Figures of a workspace, shared by everyone who asks within a second."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outlook: Outlook) -> None:
         self._database = database
         self._clock = clock
+        self._outlook = outlook
 
     async def workspace(self, workspace: str) -> Figures:
         contacts, agents = await self._rows(workspace, None, None)
@@ -127,10 +136,11 @@ class Stats:
             capacity_used=sum(int(row[3]) for row in available),
         )
 
-    async def queue(self, workspace: str, queue: Queue, pool: str) -> QueueFigures:
+    async def queue(self, workspace: str, queue: Queue, pool: str, partition: int) -> QueueFigures:
+        wait = expected(await self._outlook.of_queue(workspace, pool, partition, queue.id))
         contacts, agents = await self._rows(workspace, queue.id, pool)
         now = self._clock.now()
-        states: dict[States, int] = {"waiting": 0, "offered": 0, "assigned": 0, "parked": 0, "wrap_up": 0}
+        states: dict[str, Any] = {"waiting": 0, "offered": 0, "assigned": 0, "parked": 0, "wrap_up": 0}
         return QueueFigures(
             queue_id=queue.id,
             pool=pool,
@@ -138,6 +148,7 @@ class Stats:
             **(states | {state: count for state, count in _by(1, contacts).items() if state in states}),
             unroutable=sum(row[5] for row in contacts if row[4]),
             longest_wait_seconds=_longest(contacts, now),
+            **msgspec.structs.asdict(wait),
             agents=presences(agents),
             able=await self._able(workspace, pool, queue.requirement),
         )
@@ -158,6 +169,7 @@ class Stats:
     async def draw_gauges(self) -> None:
         contacts, agents = await self._rows(None, None, None)
         self._draw_waiting(contacts)
+        await self._draw_expected_waits()
         for state, count in presences(agents).items():
             metrics.AGENTS.labels(state).set(count)
         units = sum(int(row[2]) for row in agents if row[0] == "available")
@@ -172,6 +184,17 @@ class Stats:
         for line in sorted(_lines(contacts, now), key=lambda line: line.longest_wait_seconds or 0):
             metrics.CONTACTS_WAITING.labels(line.queue, line.channel).set(line.waiting + line.offered)
             metrics.OLDEST_WAIT_SECONDS.labels(line.queue).set(line.longest_wait_seconds or 0)  # The longest wins.
+
+    async def _draw_expected_waits(self) -> None:
+        """Of the queues in which somebody waits; without a series where nobody knows."""
+        waits: dict[str, float] = {}
+        for workspace, pool, partition, queue in await self._database.pool.fetch(QUEUES_WAITED_IN):
+            seconds = (await self._outlook.of_queue(workspace, pool, partition, queue)).seconds
+            if seconds is not None:
+                waits[queue] = max(seconds, waits.get(queue, 0.0))  # The longest wins, as above.
+        metrics.EXPECTED_WAIT_SECONDS.clear()
+        for queue, seconds in waits.items():
+            metrics.EXPECTED_WAIT_SECONDS.labels(queue).set(seconds)
 
     async def purge(self) -> None:
         """Forget contacts that ended long ago, a bounded number at once."""
@@ -189,7 +212,7 @@ class Stats:
             try:
                 await self.draw_gauges()
                 await self.purge()
-            except DATABASE_TROUBLE as error:
+            except (msgspec.MsgspecError, *DATABASE_TROUBLE) as error:  # Or a newer version wrote what we can't read.
                 log.warning("gauges_delayed", service="router", error=type(error).__name__)
             await asyncio.sleep(GAUGES_EVERY_SECONDS)
 

@@ -74,11 +74,14 @@ class ResponseObserved(ContactFact, frozen=True, kw_only=True):
     """The company answered, here or in the provider's own app. An automatic reply answers nothing."""
 
     type: ClassVar[str] = "contact.response_observed"
+    later: ClassVar[tuple[str, ...]] = ("moved_to_private",)
     message_id: str | None = None
     agent_id: str | None = None
     visibility: Visibility
     occurred_at: Instant
     automatic: bool = False
+    moved_to_private: bool = False
+    """It says in public that the conversation goes on in private."""
 
 
 class CustomerLeft(ContactFact, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from libs.common.events.routing import (
     ContactClosed,
     ContactOffered,
     ContactParked,
-    ContactPriorityChanged,
     ContactQueued,
     ContactRelaxed,
     ContactReleased,
@@ -31,6 +30,7 @@ from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
+from services.router.core.policy import urgency_of
 from services.router.core.state import (
     TERMS,
     Closed,
@@ -81,13 +81,14 @@ def contact_of(event: ContactQueued) -> Contact:
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
-        own=event.own_requirement, boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
+        urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost,
+        terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
     )  # fmt: skip
 
 
 def terms_of(named: dict[str, int]) -> tuple[int, ...]:
-    return tuple(named[name] for name in TERMS)
+    return tuple(named[name] for name in TERMS if name in named)
 
 
 def queue_again(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> None:
@@ -154,13 +155,6 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
         floor.seek(contact)
 
 
-def on_priority_changed(floor: Floor, contact: Contact, event: ContactPriorityChanged) -> None:
-    contact.boost, contact.reach = event.boost, event.reach
-    contact.terms = floor.share(terms_of(event.terms))
-    contact.policy_version = event.policy_version
-    re_enter(floor, contact)
-
-
 def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
     moved = (contact.reach, contact.visibility, contact.waiting_since) != (
         event.reach, event.visibility, event.waiting_since,
@@ -168,6 +162,7 @@ def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
     contact.visibility, contact.reach, contact.sentiment = event.visibility, event.reach, event.sentiment
     contact.language, contact.topics = event.language, floor.share(event.topics)
     contact.tier, contact.strikes = event.tier, event.strikes
+    contact.velocity, contact.urgency = event.velocity, event.urgency
     contact.answered, contact.waiting_since, contact.wrote_at = event.answered, event.waiting_since, event.wrote_at
     if moved:
         re_enter(floor, contact)

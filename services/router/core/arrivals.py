@@ -18,12 +18,14 @@ from libs.common.events.contacts import (
 from libs.common.events.routing import ContactPriorityChanged
 from libs.common.events.values import Medium, Requirement, Visibility
 from libs.common.promises import matches
-from services.router.core.facts import ContactNoted
+from services.router.core import in_private
+from services.router.core.facts import ContactNoted, SpreadNoted
 from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import STRIKES_MAX
 from services.router.core.outcomes import Events
-from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of
+from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of, urgency_of
 from services.router.core.requirements import PUBLIC
+from services.router.core.spread import spread_after, total_of
 from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
@@ -75,7 +77,9 @@ def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: P
     """A new piece of work."""
     contact = new_contact(floor, message, now, contact_id, previous)
     reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
-    return (queued(floor, now, contact, reason, last_agent=previous.agent),)
+    entry = queued(floor, now, contact, reason, last_agent=previous.agent)
+    spread = total_of(message.reach)
+    return (entry, spread_noted(floor, now, contact, spread, now)) if spread else (entry,)
 
 
 def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Contact:
@@ -90,7 +94,7 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         repeat_of=previous.contact_id, linked_to=message.linked_to if isinstance(message, ContactOpened) else None,
         reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
-        own=message.requirement,
+        urgency=urgency_of(message.attributes), own=message.requirement,
     )  # fmt: skip
 
 
@@ -147,6 +151,14 @@ def on_message_added(floor: Floor, added: MessageAdded, now: int) -> Events:
     if contact is None:
         return reopen(floor, added, now)
     signals, wrote_at = signals_after(contact, added), min(added.occurred_at, now)
+    seen = in_private.after_message(floor, now, contact, signals)
+    return (*seen, *wrote(floor, added, now, contact, signals, wrote_at))
+
+
+def wrote(
+    floor: Floor, added: MessageAdded, now: int, contact: Contact, signals: Signals, wrote_at: int
+) -> Events:
+    """The customer of an open contact wrote again."""
     match contact.state:
         case "parked":
             since = since_unanswered(contact, wrote_at)
@@ -218,12 +230,14 @@ def signals_after(contact: Contact, message: Message) -> Signals:
     reach = audience(message.visibility, message.reach)
     return Signals(
         visibility=message.visibility,
-        reach=1 if message.visibility == "private" else max(reach, contact.reach),
+        reach=1 if message.visibility == "private" else max(reach, contact.reach, contact.public_reach),
         sentiment=message.sentiment or contact.sentiment,
         language=message.language or contact.language,
         topics=message.topics or contact.topics,
         tier=message.tier,
         strikes=max(message.strikes, contact.strikes),
+        velocity=0 if message.visibility == "private" else contact.velocity,
+        urgency=urgency_of(message.attributes) if "urgency" in message.attributes else contact.urgency,
     )
 
 
@@ -244,8 +258,17 @@ def on_reach_changed(floor: Floor, changed: ReachChanged, now: int) -> Events:
     contact = current(floor, changed.contact_id)
     if contact is None:
         return ()
-    signals = signals_of(contact)._replace(reach=audience(contact.visibility, changed.reach))
-    return rescored(floor, now, contact, signals, "reach_changed")
+    spread = spread_after(contact, changed.reach, min(changed.at, now))
+    reach = audience(contact.visibility, changed.reach)
+    signals = signals_of(contact)._replace(reach=reach, velocity=spread.velocity)
+    return (
+        spread_noted(floor, now, contact, spread.total, spread.at),
+        *rescored(floor, now, contact, signals, "reach_changed"),
+    )
+
+
+def spread_noted(floor: Floor, now: int, contact: Contact, spread: int, at: int) -> SpreadNoted:
+    return SpreadNoted(key=floor.key, at=now, contact_id=contact.id, spread=spread, spread_at=at)
 
 
 def rescored(
@@ -288,6 +311,10 @@ def on_response(floor: Floor, response: ResponseObserved, now: int) -> Events:
     contact = current(floor, response.contact_id)
     if response.automatic or contact is None or is_overtaken(contact, response):
         return ()
+    return (*answered(floor, now, contact), *in_private.after_response(floor, now, contact, response))
+
+
+def answered(floor: Floor, now: int, contact: Contact) -> Events:
     match contact.state:
         case "waiting" | "offered" if contact.medium != "voice":
             return parked(floor, now, contact, ANSWERED_ELSEWHERE)

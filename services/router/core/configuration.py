@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from libs.common.events.commands import (
     DeleteAgent,
     DeletePool,
@@ -30,11 +28,8 @@ from services.router.core.limits import (
 )
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
-from services.router.core.state import DEFAULT_WEIGHTS
+from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
-
-UNBUILT_WEIGHTS: Final = ("urgency", "velocity")
-"""Terms that a pool can't weigh yet; a weight of 0 changes nothing and is fine."""
 
 
 def on_put_pool(floor: Floor, put: PutPool, now: int) -> Events:
@@ -53,11 +48,9 @@ def on_delete_pool(floor: Floor, delete: DeletePool, now: int) -> Events:
 
 
 def on_put_policy(floor: Floor, put: PutPolicy, now: int) -> Events:
-    unbuilt = {name: put.weights[name] for name in UNBUILT_WEIGHTS if put.weights.get(name)}
-    if unbuilt:
-        return refused(put, now, 422, "not_supported", {"weights": unbuilt})
-    weights = DEFAULT_WEIGHTS | {k: v for k, v in put.weights.items() if k not in UNBUILT_WEIGHTS}
-    if weights.keys() != DEFAULT_WEIGHTS.keys() or not all(0 <= w <= BOOST_MAX for w in weights.values()):
+    weights = DEFAULT_WEIGHTS | {name: w for name, w in put.weights.items() if w or name not in OPTIONAL_TERMS}
+    known = {*DEFAULT_WEIGHTS, *OPTIONAL_TERMS}
+    if not weights.keys() <= known or not all(0 <= weight <= BOOST_MAX for weight in weights.values()):
         return refused(put, now, 422, "invalid", {"weights": put.weights})
     version = floor.policy.version + 1
     updated = PolicyUpdated(

@@ -11,7 +11,7 @@ from services.router.core.evolve import evolve, sequence
 from services.router.core.partition import Partition
 from services.router.core.state import ENTITIES
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 
 class RouterCore:

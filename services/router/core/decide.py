@@ -7,11 +7,12 @@ exactly one CommandDecided; what is for others is ignored. Offers are made by `S
 from __future__ import annotations
 
 from libs.common.events import Event, Settle, commands, contacts, escalations
-from services.router.core import arrivals, configuration, drain, facts, moves, offers, presence, work
+from services.router.core import arrivals, configuration, drain, facts, in_private, moves, offers, presence, work
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, refused
 from services.router.core.partition import Partition
 from services.router.core.settle import settle
+from services.router.core.weights import reweighed
 
 
 def decide(partition: Partition, event: Event) -> Events:
@@ -32,6 +33,8 @@ def decide(partition: Partition, event: Event) -> Events:
             return on_command(floor, event, now)
         case escalations.EscalationRaised():
             return work.on_escalation(floor, event, now)
+        case facts.ReweighDue():
+            return reweighed(floor, now)
         case facts.OfContact() | facts.OfAgent() | facts.DrainDue():
             return on_timer(floor, event, now)
         case _:
@@ -75,6 +78,7 @@ def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainD
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
         case facts.RelaxDue(): return work.on_relax_due(floor, event, now)
         case facts.ParkEnded(): return work.on_park_ended(floor, event, now)
+        case facts.PrivateDue(): return in_private.on_due(floor, event, now)
         case facts.WrapUpDue(): return work.on_wrap_up_due(floor, event, now)
         case facts.LeaseEnded(): return presence.on_lease_ended(floor, event, now)
         case facts.ShiftEnded(): return presence.on_shift_ended(floor, event, now)

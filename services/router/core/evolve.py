@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from libs.common.events import Event, routing
+from libs.common.events import Event, in_private, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, apply_pauses, facts
+from services.router.core import apply_agents, apply_contacts, apply_pauses, apply_priority, facts
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
@@ -49,9 +49,12 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
-        case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
+        case routing.ContactPriorityChanged(): apply_priority.on_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
+        case in_private.ContactMovedToPrivate(): apply_priority.on_moved_to_private(floor, contact, event)
+        case in_private.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
+        case in_private.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
@@ -74,6 +77,8 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
             apply_pauses.on_pause_spent(floor, contact, event.at)
         case facts.ContactNoted():
             apply_contacts.on_noted(floor, contact, event)
+        case facts.SpreadNoted():
+            contact.spread, contact.spread_at = event.spread, event.spread_at
         case facts.PrioritySet():
             contact.raised, contact.manual = event.raised, event.manual
     partition.touch(floor, contact)
@@ -109,9 +114,14 @@ def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
         case routing.PolicyUpdated():
             floor.policy.version, floor.policy.weights = event.policy_version, event.weights
             floor.pool.sequence += 1
+            floor.pool.reweigh_after = ""
+            floor.reweigh()
+            partition.reweigh(floor)
             partition.mark("policy", floor, floor.pool.id, floor.policy)
         case facts.DeadEndsChecked():
             floor.pool.recheck_after = event.after
+        case facts.WeightsApplied():
+            apply_priority.on_weights_applied(partition, floor, event)
     partition.mark("pool", floor, floor.pool.id, floor.pool)
 
 

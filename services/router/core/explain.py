@@ -179,6 +179,10 @@ def _reasons(contact: Contact) -> Iterator[str]:
         yield f"the customer's tier is {contact.tier}"
     if contact.strikes > 0:
         yield "it failed before" if contact.strikes == 1 else f"it failed {times(contact.strikes)} before"
+    if contact.velocity and "velocity" in named(contact.terms):
+        yield f"it is shared and liked {contact.velocity:,} times an hour"
+    if contact.urgency and "urgency" in named(contact.terms):
+        yield "it is urgent"
     if contact.raised:
         yield "its priority was raised"
 

@@ -73,6 +73,18 @@ class DrainDue(Internal, frozen=True, kw_only=True):
     queue_id: str
 
 
+class ReweighDue(Internal, frozen=True, kw_only=True):
+    """Contacts wait whose boost follows weights that have changed."""
+
+    type: ClassVar[str] = "timer.reweigh"
+
+
+class PrivateDue(OfContact, frozen=True, kw_only=True):
+    """Nobody was seen to write in private, where the conversation is said to go on."""
+
+    type: ClassVar[str] = "timer.private"
+
+
 # -- changes ----------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +128,24 @@ class DeadEndsChecked(Internal, frozen=True, kw_only=True):
     after: str | None
 
 
+class WeightsApplied(Internal, frozen=True, kw_only=True):
+    """Contacts up to `after` have taken the pool's weights; None when that was the last."""
+
+    type: ClassVar[str] = "pool.weights_applied"
+    after: str | None
+    policy_version: int
+    unmoved: tuple[str, ...]
+    """Those of them whose boost is the same by either weights."""
+
+
+class SpreadNoted(OfContact, frozen=True, kw_only=True):
+    """What the next report of shares and reactions is measured against."""
+
+    type: ClassVar[str] = "contact.spread_noted"
+    spread: int
+    spread_at: int
+
+
 class ContactNoted(OfContact, frozen=True, kw_only=True):
     """What is known of a contact after a fact from outside."""
 
@@ -127,6 +157,8 @@ class ContactNoted(OfContact, frozen=True, kw_only=True):
     topics: tuple[str, ...]
     tier: Tier
     strikes: int
+    velocity: int = 0
+    urgency: int = 0
     answered: bool
     waiting_since: int
     wrote_at: int

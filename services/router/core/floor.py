@@ -61,6 +61,8 @@ class Floor:
         """Waiting contacts that somebody was asked for in vain, not flagged."""
         self.dead_ends: list[str] = []
         """Contacts for whom nobody has the skills, by id."""
+        self.to_reweigh: list[str] = []
+        """Who waited when the weights changed, by id; what has become of them since is looked up."""
         self.hungry: list[str] = []
         self.leavers: list[str] = []
         """Agents who may be free to leave, as they want."""
@@ -267,6 +269,16 @@ class Floor:
         if reason == NO_AGENT:
             insort(self.dead_ends, contact.id)
 
+    def reweigh(self) -> None:
+        """The weights have changed: list those whose boost follows others."""
+        after = self.pool.reweigh_after
+        behind = (one.id for one in self.contacts.values() if self.is_behind(one))
+        self.to_reweigh = [] if after is None else sorted(one for one in behind if one > after)
+
+    def is_behind(self, contact: Contact) -> bool:
+        """Whether it waits, or may wait again, by weights that are no longer the pool's."""
+        return contact.state in ("waiting", "offered") and contact.policy_version != self.policy.version
+
     # -- the work that `Settle` does ----------------------------------------------------------------------------
 
     def first_leaver(self) -> Desk | None:
@@ -314,6 +326,7 @@ class Floor:
         for _, contact in sorted(self.contacts.items()):
             self._rebuild_contact(contact)
         self.dead_ends.sort()
+        self.reweigh()
         for desk in self.desks.values():
             desk.stand_up()
             desk.sit_down()

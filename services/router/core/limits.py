@@ -11,6 +11,11 @@ BOOST_MAX: Final = 250
 RAISED_BY_ESCALATION: Final = 100
 REACH_DECADES_MAX: Final = 6
 STRIKES_MAX: Final = 3
+VELOCITY_DECADES_MAX: Final = 4
+VELOCITY_SECONDS_MIN: Final = 300
+"""Reports that come sooner than this after the one before are measured against an older one."""
+REWEIGHED_A_COMMIT: Final = 2_000
+"""Waiting contacts that take new weights at once; more would hold up a commit."""
 EARLY_UNIT: Final = 1_000 * SECOND
 """The slack that counts as much as one whole target of lateness."""
 
@@ -52,6 +57,8 @@ LEASE_SECONDS_MAX: Final = 31 * 86_400
 RELEASE_AFTER_SECONDS: Final = 60
 """From the end of an agent's lease to the release of what is unanswered."""
 LEVEL_MAX: Final = 5
+PRIVATE_ACKNOWLEDGED_SECONDS_MAX: Final = 900
+"""How long a move to a private conversation is believed before somebody was seen to write there."""
 
 # Moves.
 TRANSFER_HELD_SECONDS: Final = 120

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 
 from libs.common.events import Event, Settle
 from services.router.core.desks import Desk
+from services.router.core.facts import ReweighDue
 from services.router.core.floor import Floor
 from services.router.core.state import (
     Agent,
@@ -31,6 +32,8 @@ class Partition:
         self.timers = Timers(self.floors)
         self.busy: list[str] = []
         """Keys of floors that may have work for `Settle`."""
+        self.reweighing: list[str] = []
+        """Keys of floors whose waiting contacts take new weights."""
         self.changes: dict[str, Entity | None] = {}
 
     def floor(self, key: str) -> Floor:
@@ -69,6 +72,10 @@ class Partition:
         if floor.key not in self.busy:
             heappush(self.busy, floor.key)
 
+    def reweigh(self, floor: Floor) -> None:
+        if floor.key not in self.reweighing:
+            heappush(self.reweighing, floor.key)
+
     def drain(self) -> Iterable[tuple[str, Entity | None]]:
         changes, self.changes = self.changes, {}
         return sorted(changes.items(), key=lambda item: item[0])
@@ -84,14 +91,27 @@ class Partition:
             heappop(self.busy)
         return None
 
+    def reweighing_floor(self) -> Floor | None:
+        while self.reweighing:
+            floor = self.floors[self.reweighing[0]]
+            if floor.pool.reweigh_after is not None:
+                return floor
+            heappop(self.reweighing)
+        return None
+
     def next_due(self) -> int | None:
-        return self.now if self.working_floor() is not None else self.timers.next_due()
+        busy = self.working_floor() is not None or self.reweighing_floor() is not None
+        return self.now if busy else self.timers.next_due()
 
     def pop_timer(self, until: int) -> Event | None:
-        """Work that `Settle` left undone comes before any timer."""
+        """Work that `Settle` left undone comes before any timer, and new weights after all of them."""
         if self.working_floor() is not None:
             return Settle(key="", at=self.now)  # It is late already, whatever was observed when.
-        return self.timers.pop(until)
+        timer = self.timers.pop(until)
+        if timer is not None:
+            return timer
+        floor = self.reweighing_floor()
+        return None if floor is None else ReweighDue(key=floor.key, at=self.now)
 
     # -- restore ------------------------------------------------------------------------------------------------
 
@@ -118,6 +138,7 @@ class Partition:
         for _, floor in sorted(self.floors.items()):
             floor.rebuild()
             self.has_work(floor)
+            self.reweigh(floor)
             for _, desk in sorted(floor.desks.items()):
                 self.timers.of_agent(floor, desk.agent)
             for _, contact in sorted(floor.contacts.items()):

@@ -26,8 +26,10 @@ from libs.common.events.values import (
 ContactState = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
 
 DEFAULT_WEIGHTS: Final = {"reach": 130, "sentiment": 50, "tier": 50, "strikes": 100}
-TERMS: Final = ("reach", "sentiment", "tier", "strikes", "raised")
-"""The parts of a boost, in the order in which a contact keeps them."""
+OPTIONAL_TERMS: Final = ("velocity", "urgency")
+"""Terms without weight unless a pool gives them one; without weight they are no part of a boost."""
+TERMS: Final = ("reach", "sentiment", "tier", "strikes", "raised", *OPTIONAL_TERMS)
+"""The parts of a boost, in the order in which a contact keeps them; the optional ones only where they weigh."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class Pool:
     seen: list[Seen] = field(default_factory=list)
     recheck_after: str | None = None
     """While dead ends are looked at again: the last contact's id that was; None when there is nothing to look at."""
+    reweigh_after: str | None = None
+    """While those who wait take new weights: the last contact's id that has; None when all have."""
 
 
 @dataclass(slots=True)
@@ -162,6 +166,12 @@ class Contact:
     language: str | None = None
     topics: tuple[str, ...] = ()
     attributes: dict[str, Scalar] = field(default_factory=dict)
+    velocity: int = 0
+    """Shares and reactions an hour, by the last report; `spread` and `spread_at` are what it was measured against."""
+    spread: int = 0
+    spread_at: int = 0
+    urgency: int = 0
+    """How urgent the platform says it is, in thousandths."""
     own: Requirement | None = None
     boost: int = 0
     terms: tuple[int, ...] = ()
@@ -207,6 +217,12 @@ class Contact:
     wrap_up_extended: int = 0
     """Seconds by which it was extended in all."""
     resolution: str | None = None
+    moved_to_private_at: int | None = None
+    """When the company took a public conversation to a private one; `moved_from` and `public_reach` are what it was."""
+    moved_from: Visibility | None = None
+    public_reach: int = 1
+    private_acknowledged_at: int | None = None
+    """When somebody was first seen to write there."""
     version: int = 0
     """Counts its entries into the heaps: entries with another version are dead."""
     timer: int = 0

@@ -14,6 +14,7 @@ from libs.common.events import SECOND, Event
 from services.router.core import facts
 from services.router.core.floor import Floor
 from services.router.core.interruption import is_protected, pause_spent_at
+from services.router.core.limits import PRIVATE_ACKNOWLEDGED_SECONDS_MAX
 from services.router.core.state import Agent, Closed, Contact, Queue
 
 AGENT: Final = "agent"
@@ -110,7 +111,18 @@ def relax_due(contact: Contact) -> int:
     return contact.waiting_since + steps[contact.relaxed].after_seconds * SECOND
 
 
+def private_due(contact: Contact) -> int:
+    """When a move to private that nobody has acknowledged is no longer believed; 0 when there is none."""
+    if contact.moved_to_private_at is None or contact.private_acknowledged_at is not None:
+        return 0
+    return contact.moved_to_private_at + PRIVATE_ACKNOWLEDGED_SECONDS_MAX * SECOND
+
+
 def contact_due(contact: Contact) -> int:
+    return _earliest(state_due(contact), private_due(contact))
+
+
+def state_due(contact: Contact) -> int:
     match contact.state:
         case "waiting":
             return _earliest(relax_due(contact), contact.last_agent_until or 0)
@@ -130,6 +142,8 @@ def _earliest(one: int, other: int) -> int:
 
 
 def contact_event(contact: Contact, due: int, key: str) -> Event | None:
+    if private_due(contact) == due:
+        return facts.PrivateDue(key=key, at=due, contact_id=contact.id)
     match contact.state:
         case "offered" if contact.offer_expires_at == due:
             return facts.OfferTimedOut(key=key, at=due, contact_id=contact.id)

@@ -111,6 +111,7 @@ def happenings() -> Iterator[Step]:
     yield from nobody_answers()
     yield from gone_before_an_answer()
     yield from answered_elsewhere_in_time()
+    yield from gone_private()
     yield from leases_and_offers_end()
     yield from moved()
     yield from interrupted()
@@ -167,6 +168,17 @@ def answered_elsewhere_in_time() -> Iterator[Step]:
     yield 950
     yield calendar(open_days(40, later_by_hours=2), "RM")
     yield response(5, "7", ago=600, agent_id="bob")
+
+
+def gone_private() -> Iterator[Step]:
+    """Said in public to go on in private: the customer does, then writes in public again."""
+    yield post(7)
+    yield command(commands.AcceptOffer, offer_id=offer(7), agent_id="ann")
+    yield response(7, "6", agent_id="ann", moved_to_private=True)
+    yield 60
+    yield post(7, 2, visibility="private")
+    yield post(7, 3)
+    yield command(commands.CloseContact, contact_id=con(7), resolution="solved")
 
 
 def leases_and_offers_end() -> Iterator[Step]:

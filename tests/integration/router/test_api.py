@@ -78,7 +78,7 @@ async def test_an_agents_name_is_not_on_the_log(site: Site, world: Any) -> None:
         ("a time-out lasts a second", "/v1/queues/q", {"offer_seconds_by_medium": {"voice": 0}}, "invalid"),
         ("misses aren't negative", "/v1/agents/bob", {"missed_offers_max": -1}, "invalid"),
         ("steps ascend", "/v1/queues/q", {"relax": [QUEUE["relax"][0], QUEUE["relax"][0]]}, "invalid"),
-        ("velocity isn't built", "/v1/pools/main/policy", {"weights": {"velocity": 0.1}}, "not_supported"),
+        ("an optional term is bounded too", "/v1/pools/main/policy", {"weights": {"urgency": 0.3}}, "invalid"),
         ("a boost is bounded", "/v1/pools/main/policy", {"weights": {"reach": 0.3}}, "invalid"),
     ],
 )  # fmt: skip
@@ -294,7 +294,8 @@ async def test_a_policy_has_a_version(site: Site) -> None:
     put = await site.put("/v1/pools/main/policy", {"weights": {"reach": 0.2}})
     assert put == await site.get("/v1/pools/main/policy")
     assert put["version"] == 1
-    assert put["weights"] == {"reach": 0.2, "sentiment": 0.05, "tier": 0.05, "strikes": 0.1}
+    usual = {"sentiment": 0.05, "tier": 0.05, "strikes": 0.1, "velocity": 0, "urgency": 0}
+    assert put["weights"] == {"reach": 0.2, **usual}
 
 
 async def test_only_an_empty_pool_can_be_deleted(site: Site) -> None:

@@ -49,6 +49,7 @@ class Day:
             self._plan_trouble(self.random.randrange(HOURS * 3_600))
         for _ in range(self.random.randint(5, 20)):
             self._plan_move(self.random.randrange(HOURS * 3_600))
+        self._plan_new_weights_and_privacy(Random(-self.seed - 2))
         self._play(HOURS * 3_600)
         self._closing_time()
         self._play(HOURS * 3_600 + QUIET_SECONDS)
@@ -166,6 +167,17 @@ class Day:
             b.make(commands.RequeueAgent, agent_id=agent_id),
             b.make(commands.DrainQueue, queue_id=r.choice(["q0", "q1"]), to_queue=r.choice(["q1", "everyone"])),
         ]))  # fmt: skip
+
+    def _plan_new_weights_and_privacy(self, r: Random) -> None:
+        """By a chance of its own: everything else of the day is as it would be without."""
+        for _ in range(r.randint(0, 6)):
+            second, contact_id = r.randrange(HOURS * 3_600), r.choice(self.opened)
+            weights = {"reach": r.randint(0, 250), "velocity": r.choice([0, 100])}
+            said = {"visibility": r.choice(["public", "private"]), "moved_to_private": r.random() < 0.5}
+            at = b.START + second * SECOND
+            self._plan(second, r.choice([
+                b.make(commands.PutPolicy, weights=weights), b.response(contact_id, occurred_at=at, **said),
+            ]))  # fmt: skip
 
     def _closing_time(self) -> None:
         """From now on agents with every skill take everything, and everybody else does too."""

@@ -40,7 +40,7 @@ TOO_HIGH = Requirement(all=(SkillNeed(skill="billing", level=6),))
     ("a queue that matches a queue", make(PutQueue, queue_id="q", match=Match(queue="r")),                 "invalid"),
     ("an unknown weight",           make(PutPolicy, weights={"karma": 10}),                                "invalid"),
     ("a weight above the cap",      make(PutPolicy, weights={"reach": 251}),                               "invalid"),
-    ("a term that isn't built",     make(PutPolicy, weights={"velocity": 10}),                       "not_supported"),
+    ("an optional one above it",    make(PutPolicy, weights={"velocity": 251}),                            "invalid"),
 ])  # fmt: skip
 def test_refused_as_it_is(rule: str, command: Any, code: str) -> None:
     pool = PoolDriver()

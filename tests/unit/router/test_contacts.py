@@ -216,7 +216,7 @@ def test_what_becomes_known_moves_a_waiting_contact() -> None:
 
 
 def test_answered_and_moved_to_private_nobody_else_sees_it() -> None:
-    pool = with_ann(response(), channel="x")
+    pool = with_ann(response(visibility="public"), channel="x")
     pool.receive(make(ReachChanged, contact_id="con_1", reach=Reach(views=5_000)))
     assert pool.contact().reach == 5_000
     pool.receive(added(channel="x", visibility="private", reach=90_000))

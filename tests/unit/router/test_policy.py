@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from libs.common.events import SECOND
 from libs.common.events.values import Reach
-from services.router.core.policy import Signals, audience, boost_of, named
+from services.router.core.policy import Signals, audience, boost_of, named, urgency_of
 from services.router.core.queues import half_points, is_higher, promise_key, score_of, thousandths
 from services.router.core.state import DEFAULT_WEIGHTS, Contact, Rules
 
@@ -42,6 +42,36 @@ def signals(**known: Any) -> Signals:
 ])  # fmt: skip
 def test_boost(rule: str, known: dict[str, Any], raised: int, terms: tuple[int, ...], boost: int) -> None:
     assert boost_of(DEFAULT_WEIGHTS, signals(**known), raised) == (boost, terms), rule
+
+
+@pytest.mark.parametrize(("rule", "weights", "known", "terms", "boost"), [
+    ("ten thousand an hour are all",   {"velocity": 60}, {"velocity": 10_000},           (60, 0),  60),
+    ("beyond that is no more",         {"velocity": 60}, {"velocity": 10**9},            (60, 0),  60),
+    ("a hundred an hour are half",     {"velocity": 60}, {"velocity": 100},              (30, 0),  30),
+    ("one an hour is nothing",         {"velocity": 60}, {"velocity": 1},                (0, 0),    0),
+    ("urgency counts by its share",    {"urgency": 200}, {"urgency": 800},               (0, 160), 160),
+    ("both, beside all others",        {"velocity": 60, "urgency": 40},
+     {"velocity": 10**4, "urgency": 1_000, "strikes": 3}, (60, 40), 200),
+    ("the cap holds for them too",     {"urgency": 250}, {"urgency": 1_000, "strikes": 3}, (0, 250), 250),
+])  # fmt: skip
+def test_boost_of_optional_terms(
+    rule: str, weights: dict[str, int], known: dict[str, Any], terms: tuple[int, int], boost: int
+) -> None:
+    found = boost_of(DEFAULT_WEIGHTS | weights, signals(**known), 0)
+    assert (found.whole, found.terms[5:]) == (boost, terms), rule
+
+
+@pytest.mark.parametrize(("rule", "attributes", "urgency"), [
+    ("as the platform gives it", {"urgency": 0.8},    800),
+    ("all of it",                {"urgency": 1},    1_000),
+    ("no more than all",         {"urgency": 17.5}, 1_000),
+    ("no less than nothing",     {"urgency": -1},       0),
+    ("a word is none",           {"urgency": "high"},   0),
+    ("a yes is none",            {"urgency": True},     0),
+    ("without it there is none", {"order": "A-17"},     0),
+])  # fmt: skip
+def test_urgency(rule: str, attributes: dict[str, Any], urgency: int) -> None:
+    assert urgency_of(attributes) == urgency, rule
 
 
 def test_terms_are_named_in_their_order() -> None:

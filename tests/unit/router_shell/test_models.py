@@ -51,7 +51,7 @@ def test_a_match_keeps_one_or_several_values() -> None:
 
 def test_weights_become_thousandths() -> None:
     assert Weights.model_validate({"reach": 0.2}).value() == {
-        "reach": 200, "sentiment": 50, "tier": 50, "strikes": 100,
+        "reach": 200, "sentiment": 50, "tier": 50, "strikes": 100, "velocity": 0, "urgency": 0,
     }  # fmt: skip
 
 

@@ -1,0 +1,120 @@
+"""What the last hour's decisions tell of a pool: how long work takes, who arrives, how soon offers are accepted.
+
+Work counts from its assignment until its agent is free of it. What is still held counts with the seconds that it has
+been held, or long work would be missing from the mean.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from libs.common.events import SECOND
+from libs.common.events.values import Medium, Requirement
+from services.router.core.desks import Kind
+from services.router.core.floor import Floor
+from services.router.core.state import Contact
+from services.router.expected_wait import Arrivals, Asked, Group, Pace, Work
+
+FREED_BY: Final = (
+    "contact.closed", "contact.abandoned", "contact.parked", "contact.released", "contact.wrap_up_ended",
+)  # fmt: skip
+TYPES: Final = ("contact.queued", "contact.offered", "contact.assigned", *FREED_BY)
+"""The decisions that are looked at."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What matters of a decision; each type has some of it."""
+
+    queue: str = ""
+    channel: str = ""
+    medium: Medium = "async"
+    target_seconds: int = 0
+    requirement: Requirement = Requirement()
+    own_requirement: Requirement | None = None
+
+
+class Seen(msgspec.Struct, frozen=True):
+    at: int
+    type: str
+    contact_id: str
+    said: Said
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """Contacts that arrive alike."""
+
+    own: Requirement | None
+    requirement: Requirement
+    kind: Kind
+    target_seconds: int
+
+
+def pace_of(floor: Floor, decisions: Iterable[Seen], since: int, now: int) -> Pace:
+    """`decisions` in order, all of those from `since` to `now`."""
+    pace = Pace()
+    offered: dict[str, int] = {}
+    held: dict[str, tuple[int, str]] = {}
+    arrived: Counter[Arrival] = Counter()
+    for one in decisions:
+        match one.type:
+            case "contact.queued":
+                arrived[arrival_of(one.said)] += 1
+            case "contact.offered":
+                offered[one.contact_id] = one.at
+            case "contact.assigned":
+                held[one.contact_id] = one.at, one.said.medium
+                _count_acceptance(pace, offered.pop(one.contact_id, None), one.at)
+            case _ if one.contact_id in held:
+                begin, medium = held.pop(one.contact_id)
+                _count_work(pace, medium, one.at - begin, finished=1)
+    for begin, medium in held.values():
+        _count_work(pace, medium, now - begin, finished=0)
+    span = max(1, now - since) / SECOND
+    pace.arrivals = [
+        Arrivals(floor.need(one.own, one.requirement), one.kind, one.target_seconds, count / span)
+        for one, count in arrived.items()
+    ]
+    return pace
+
+
+def arrival_of(said: Said) -> Arrival:
+    return Arrival(said.own_requirement, said.requirement, (said.channel, said.medium), said.target_seconds)
+
+
+def _count_acceptance(pace: Pace, offered_at: int | None, at: int) -> None:
+    if offered_at is not None:
+        pace.accepted += 1
+        pace.accepting_seconds += (at - offered_at) / SECOND
+
+
+def _count_work(pace: Pace, medium: str, held: int, *, finished: int) -> None:
+    work = pace.work.setdefault(medium, Work())
+    work.finished += finished
+    work.seconds += held / SECOND
+
+
+def asked_by(floor: Floor, contact: Contact) -> Asked:
+    target = contact.target_seconds * SECOND
+    promise = contact.waiting_since + target - contact.boost * contact.target_seconds * (SECOND // 1_000)
+    return Asked(floor.need_of(contact), (contact.channel, contact.medium), promise, target)
+
+
+def asked_now(floor: Floor, arrival: Arrival, now: int) -> Asked:
+    """By somebody who comes now and is like those who came."""
+    target = arrival.target_seconds * SECOND
+    return Asked(floor.need(arrival.own, arrival.requirement), arrival.kind, now + target, target)
+
+
+def grouped(contacts: Iterable[Asked]) -> list[Group]:
+    """Those who wait, by what they need."""
+    found: dict[Any, Group] = {}
+    for one in contacts:
+        group = found.setdefault((one.need, one.kind, one.target), Group(one.need, one.kind, one.target, []))
+        group.promises.append(one.promise)
+    for group in found.values():
+        group.promises.sort()
+    return list(found.values())
