@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import Response
 
 from libs.common.auth import Caller
@@ -18,6 +20,7 @@ from services.router.api_parts import (
     Shell,
     Shelled,
     check_pool,
+    check_queue,
 )
 from services.router.api_views import PolicyView, PoolView, QueueView, policy_view, queue_view
 from services.router.core.floor import EVERYONE
@@ -30,8 +33,10 @@ async def put_queue(
     queue_id: Id, body: QueueBody, by: Admin, shell: Shelled, pools: Pooled, ask: Asking
 ) -> QueueView:
     """Create a queue or replace its rules; contacts that wait already keep those that they entered by."""
-    body.refuse_what_is_not_built()
     await check_pool(shell, pools, by.workspace, body.pool)
+    admission = await asyncio.to_thread(body.admission, queue_id, shell.clock.now())
+    if body.overflow is not None:
+        await check_queue(shell, by.workspace, body.pool, body.overflow.queue, "/overflow/queue")
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
     await ask(
         PutQueue,
@@ -49,6 +54,7 @@ async def put_queue(
         offers_max=body.offers_max,
         wrap_up_seconds=body.wrap_up_seconds,
         last_agent_seconds=body.last_agent_seconds,
+        **admission,
     )
     return await shown_queue(shell, by.workspace, queue_id)
 

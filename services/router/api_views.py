@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from libs.common.directory import ReceivedContact
 from libs.common.events import SECOND, values
 from libs.common.events.codec import EPOCH
+from services.router.api_admission import AdmissionView, admission_view
 from services.router.api_models import RelaxStep, Requirement
 from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
@@ -118,7 +119,7 @@ class ContactView(BaseModel):
     closed_at: datetime | None = None
 
 
-class QueueView(BaseModel):
+class QueueView(AdmissionView):
     queue_id: str
     name: str | None
     pool: str
@@ -300,6 +301,7 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         last_agent_seconds=queue.last_agent_seconds,
         draining_to=queue.drain_to,
         version=queue.version,
+        **admission_view(queue),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 
+from libs.common.calendars import DAY, Hours, compile_hours, outdated
 from libs.common.clock import Clock
 from libs.common.commands import Commands
 from libs.common.errors import Problem
@@ -20,7 +21,6 @@ from libs.common.events.commands import PutCalendar
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.sla import metrics
 from services.sla.api import put_calendar_command
-from services.sla.calendars import DAY, Hours, compile_hours, outdated
 from services.sla.reads import table_of
 
 OBSERVE_SECONDS: Final = 15

@@ -10,11 +10,15 @@ from typing import Any, ClassVar
 
 from libs.common.events.base import COMMANDS, OUTCOMES, Event, Instant, Topic
 from libs.common.events.values import (
+    BusinessHours,
     Capacity,
+    ClosedPolicy,
     EscalationStep,
     Match,
     Medium,
     Metric,
+    Overflow,
+    Predicate,
     PresenceStatus,
     RelaxStep,
     Requirement,
@@ -73,11 +77,31 @@ class PutQueue(Command, frozen=True, kw_only=True):
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
+    when: Predicate | None = None
+    """Must hold besides `match`."""
+    hours: BusinessHours | None = None
+    """None: always open."""
+    closed: ClosedPolicy = "wait"
+    overflow: Overflow | None = None
+    max_length: int | None = None
+
+
+class CompileQueueHours(Command, frozen=True, kw_only=True):
+    """The same hours as a table that reaches further; a queue that isn't at version `replaces` stays as it is."""
+
+    type: ClassVar[str] = "queue.compile_hours"
+    queue_id: str
+    replaces: int
+    open: tuple[tuple[int, int], ...]
 
 
 class DeleteQueue(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "queue.delete"
     queue_id: str
+    unused: bool = False
+    """Refuse it while contacts are in it or others overflow into it. Older logs deleted without asking."""
+    migrate_to: str | None = None
+    """What is in use goes there."""
 
 
 class PutAgent(Command, frozen=True, kw_only=True):
@@ -279,6 +303,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     DeletePool,
     PutPolicy,
     PutQueue,
+    CompileQueueHours,
     DeleteQueue,
     PutAgent,
     DeleteAgent,

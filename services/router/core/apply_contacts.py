@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from libs.common.events import SECOND
@@ -10,6 +11,7 @@ from libs.common.events.routing import (
     ContactAssigned,
     ContactClosed,
     ContactOffered,
+    ContactOverflowed,
     ContactParked,
     ContactPriorityChanged,
     ContactQueued,
@@ -27,7 +29,7 @@ from libs.common.events.routing import (
     OfferWithdrawn,
 )
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
-from services.router.core.facts import ContactNoted
+from services.router.core.facts import ContactNoted, QueueOpened
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
@@ -46,6 +48,8 @@ from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 GIVEN_AWAY: Final = ("released", "transferred")
 """Why a contact waits again whose agent was asked to give it to somebody else."""
+ELSEWHERE: Final = ("transferred", "overflowed")
+"""Why a contact waits again by other rules, perhaps."""
 TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 """Why an offer is withdrawn so that another agent is asked."""
 
@@ -55,34 +59,47 @@ TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
     contact = floor.contacts.get(event.contact_id)
     if contact is None:
-        contact = floor.contacts[event.contact_id] = shared(floor, contact_of(event))
+        contact = contact_of(event)
+        contact.rules = pinned_rules(event, floor)
+        floor.contacts[event.contact_id] = shared(floor, contact)
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
-        if floor.see(contact):
-            partition.mark("pool", floor, floor.pool.id, floor.pool)
+        note_need(partition, floor, contact)
     else:
         queue_again(partition, floor, contact, event)
     contact.sequence += 1
+    contact.entered_at = event.at
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
 
 
-def contact_of(event: ContactQueued) -> Contact:
-    rules = Rules(
+def note_need(partition: Partition, floor: Floor, contact: Contact) -> None:
+    if floor.see(contact):
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
+
+
+def pinned_rules(event: ContactQueued, floor: Floor | None = None) -> Rules:
+    """The rules that the event pins, and which version of its queue had them, where that is known."""
+    queue = None if floor is None else floor.queues.get(event.queue)
+    return Rules(
         event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
-        event.parallel_offers, event.auto_accept,
+        event.parallel_offers, event.auto_accept, event.overflow, 0 if queue is None else queue.version,
     )  # fmt: skip
+
+
+def contact_of(event: ContactQueued) -> Contact:
     return Contact(
-        id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
-        visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
+        id=event.contact_id, rules=pinned_rules(event), account=event.account, channel=event.channel,
+        medium=event.medium, visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
         own=event.own_requirement, boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
+        opens_at=event.opens_at,
     )  # fmt: skip
 
 
@@ -95,13 +112,14 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     step."""
     free(partition, floor, contact)
     wake_up(partition, floor, contact)
-    keeps_step = event.reason == "released" or (
-        event.reason == "transferred" and not moved_rules(partition, floor, contact, event)
-    )
+    goes_elsewhere = event.reason in ELSEWHERE or event.queue != contact.rules.queue
+    moved = goes_elsewhere and moved_rules(partition, floor, contact, event)
+    keeps_step = not moved and event.reason in GIVEN_AWAY
     contact.state = "waiting"
     contact.agent_id = None
     contact.answered = False
     contact.parked_until = None
+    contact.opens_at = event.opens_at
     contact.bounces = 0
     contact.relaxed = contact.relaxed if keeps_step else 0
     contact.asked = contact.asked if event.reason in GIVEN_AWAY else ()
@@ -115,13 +133,13 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
 
 
 def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> bool:
-    """Take over the rules and the requirement of its own that a transfer names; whether they are others."""
-    entered = shared(floor, contact_of(event))
-    moved = (entered.rules, entered.own) != (contact.rules, contact.own)
-    contact.rules, contact.own = entered.rules, entered.own
-    if moved and floor.see(contact):
-        partition.mark("pool", floor, floor.pool.id, floor.pool)
-    return moved
+    """Take over the rules and the requirement of its own that the event names; whether they are others."""
+    rules, own = pinned_rules(event, floor), event.own_requirement
+    if (replace(rules, version=contact.rules.version), own) == (contact.rules, contact.own):
+        return False
+    contact.rules, contact.own = floor.share(rules), floor.share(own)
+    note_need(partition, floor, contact)
+    return True
 
 
 def re_enter(floor: Floor, contact: Contact) -> None:
@@ -139,6 +157,28 @@ def end_hold(floor: Floor, contact: Contact) -> None:
         floor.leave(contact)
     contact.last_agent_until = None
     if is_sought_for(contact):
+        floor.enter(contact)
+        floor.seek(contact)
+
+
+def on_overflowed(floor: Floor, contact: Contact, event: ContactOverflowed) -> None:
+    """It leaves the queue. `ContactQueued` follows."""
+    floor.leave(contact)
+    contact.been = (*contact.been, event.from_queue)
+    contact.state = "parked"
+
+
+def on_nowhere_to_overflow(contact: Contact) -> None:
+    """It counts as having been where it would have gone."""
+    assert contact.rules.overflow is not None, "only what overflows has that timer"
+    contact.been = (*contact.been, contact.rules.overflow.queue)
+
+
+def on_queue_opened(floor: Floor, contact: Contact, event: QueueOpened) -> None:
+    """It waits like everybody from now on."""
+    contact.opens_at = None
+    contact.entered_at = event.at
+    if contact.state == "waiting":
         floor.enter(contact)
         floor.seek(contact)
 
@@ -301,7 +341,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     wake_up(partition, floor, contact)
     contact.state = "assigned"
     contact.to_place = False
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     contact.agent_id = event.agent_id
     set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
@@ -336,7 +376,7 @@ def on_transferred(partition: Partition, floor: Floor, contact: Contact, event: 
     contact.state = "parked"
     contact.agent_id = None
     contact.to_place = False
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     contact.waiting_since = event.waiting_since
 
 
@@ -348,7 +388,7 @@ def on_parked(partition: Partition, floor: Floor, contact: Contact, event: Conta
     contact.to_place = False
     contact.parked_until = event.until
     contact.answered = contact.answered or event.reason == ANSWERED_ELSEWHERE
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     fall_asleep(floor, contact)
 
 

@@ -101,6 +101,8 @@ def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: 
         return "was asked and did not take it"
     if not desk.fits((contact.channel, contact.medium), desk.margins()):
         return at_capacity(desk, contact)
+    if contact.opens_at is not None:
+        return f"queue {contact.rules.queue} is closed"
     if contact.last_agent_until is not None and contact.last_agent != agent.id:
         return f"held for {contact.last_agent}"
     if chosen:
