@@ -6,11 +6,12 @@ needed for the other to work: each asks `optional_part`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from libs.common.events.values import Medium, Reach, Scalar, Tier, Visibility
+from libs.common.events.contacts import ContactOpened
+from libs.common.events.values import Medium, Reach, Requirement, Scalar, Tier, Visibility
 
 
 class ReceivedContact(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +53,45 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     expected_wait_seconds: float | None = None
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a queue would say of a contact: `failed` points into its configuration, to the first thing that fails."""
+
+    queue: str
+    order: int
+    matched: bool
+    failed: str | None = None
+
+
+class Onward(msgspec.Struct, frozen=True, kw_only=True):
+    queue: str
+    reason: str
+
+
+class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the router would do with a contact that came now."""
+
+    pool: str
+    queue: str
+    """Where it would wait in the end."""
+    because: Literal["asked_for", "matched", "no_match"]
+    queues: tuple[Asked, ...] = ()
+    overflows: tuple[Onward, ...] = ()
+    """From the queue that takes it on to the others."""
+    refused: str | None = None
+    opens_at: int | None = None
+    requirement: Requirement
+    """The queue's part of what it would need."""
+    target: str | None = None
+    target_seconds: int
+
+
 class RoutingView(Protocol):
     """Who knows where a contact stands: the router provides it."""
 
     async def placed(self, workspace: str, contact_id: str) -> Placed | None:
         """None as long as the router hasn't seen the contact."""
+        ...
+
+    async def rehearse(self, opened: ContactOpened) -> Rehearsed:
+        """Where this contact would go if it came now, and why. Nothing happens."""
         ...

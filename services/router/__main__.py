@@ -18,6 +18,7 @@ from services.router.projection import RouterMirror, RouterProjection
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
+from services.router.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,15 @@ async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[
     streams = Streams()
     projection = Projection(port, database, RouterMirror(streams))
     stats = Stats(database, clock)
-    reads, names, notes = Reads(database), Names(database), Notes(database)
-    shell = Shell(reads=reads, names=names, notes=notes, stats=stats, streams=streams, clock=clock)
+    shell = Shell(
+        reads=Reads(database),
+        names=Names(database),
+        notes=Notes(database),
+        stats=stats,
+        streams=streams,
+        versions=Versions(database),
+        clock=clock,
+    )
     async with asyncio.TaskGroup() as tasks:
         background = [
             tasks.create_task(projection.run(), name="router-projection"),

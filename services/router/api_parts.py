@@ -23,6 +23,7 @@ from services.router.names import Names
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
+from services.router.versions import Versions
 
 OFFER: Final = ".offer."
 
@@ -36,6 +37,7 @@ class Shell:
     stats: Stats
     streams: Streams
     notes: Notes
+    versions: Versions
     clock: Clock
 
 

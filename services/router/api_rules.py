@@ -78,9 +78,18 @@ async def shown_queue(shell: Shell, workspace: str, queue_id: str) -> QueueView:
 
 
 @router.delete("/v1/queues/{queue_id}", status_code=204)
-async def delete_queue(queue_id: Id, by: Admin, shell: Shelled, ask: Asking) -> Response:
+async def delete_queue(
+    queue_id: Id, by: Admin, shell: Shelled, ask: Asking, migrate_to: Id | None = None
+) -> Response:
+    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow into it; `state` says which.
+
+    With `migrate_to` they go to that queue of the pool: at most 500 that wait, with their age; what an agent has, or is
+    parked, when it comes back.
+    """
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
-    await ask(DeleteQueue, by, row.pool, queue_id=queue_id)
+    if migrate_to is not None:
+        await check_queue(shell, by.workspace, row.pool, migrate_to, "/migrate_to")
+    await ask(DeleteQueue, by, row.pool, queue_id=queue_id, unused=True, migrate_to=migrate_to)
     await shell.names.forget(by.workspace, "queue", queue_id)
     return Response(status_code=204)
 

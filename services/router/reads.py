@@ -71,6 +71,17 @@ PARKED_FOR_RESERVES: Final = f"""
 """  # noqa: S608 - the fields are ours
 
 
+RULES: Final = f"""
+    SELECT kind, {FIELDS} FROM router_entities WHERE workspace = $1
+    AND (kind IN ('policy', 'queue') AND pool = $2 OR kind = 'target' AND partition =
+    (SELECT min(partition) FROM router_entities WHERE workspace = $1 AND kind = 'target'))
+"""  # noqa: S608 - the fields are ours
+LENGTHS: Final = """
+    SELECT queue, count(*) FROM router_entities WHERE workspace = $1 AND kind = 'contact' AND pool = $2
+    AND state IN ('waiting', 'offered') GROUP BY 1
+"""
+
+
 class Reads:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -162,6 +173,15 @@ class Reads:
             rows = await connection.fetch(FLOOR_ENTITIES, workspace, pool, partition)
             rows += await connection.fetch(PARKED_FOR_RESERVES, workspace, pool, partition)
         return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def rules(self, workspace: str, pool: str) -> list[tuple[str, Row]]:
+        """A pool's queues and policy and the workspace's targets, as (kind, row)."""
+        rows = await self._database.pool.fetch(RULES, workspace, pool)
+        return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def lengths(self, workspace: str, pool: str) -> dict[str, int]:
+        """Queue → how many wait in it or are on offer; absent for none."""
+        return {row[0]: row[1] for row in await self._database.pool.fetch(LENGTHS, workspace, pool)}
 
     async def events(self, workspace: str, contact_id: str, after: int, limit: int) -> list[tuple[Any, ...]]:
         """(sequence, id, type, value) of a contact's decisions in order."""

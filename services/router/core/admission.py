@@ -18,7 +18,7 @@ from libs.common.events.values import BusinessHours, Medium, Requirement, Scalar
 from libs.common.promises import MATCH_FIELDS, Traits, matches
 from services.router.core import predicates
 from services.router.core.floor import EVERYONE, Floor
-from services.router.core.policy import audience
+from services.router.core.policy import Kept, audience, promise_of
 from services.router.core.requirements import PUBLIC
 from services.router.core.state import Contact, Queue, Rules
 
@@ -56,6 +56,21 @@ class Hop(NamedTuple):
 
     queue: Queue
     reason: OverflowReason
+
+
+class Rehearsal(NamedTuple):
+    """What would become of a contact if it came now."""
+
+    asked: bool
+    """Its message names the queue."""
+    verdicts: tuple[Verdict, ...]
+    """Of every queue in order; nobody is asked when the message names one."""
+    entered: Queue
+    hops: tuple[Hop, ...]
+    refused: str | None
+    opens_at: int | None
+    rules: Rules
+    promise: Kept
 
 
 def traits_of(message: Message, queue: str, strikes: int) -> MessageTraits:
@@ -129,6 +144,24 @@ def rules_of(queue: Queue, visibility: Visibility, medium: Medium) -> Rules:
         auto_accept=medium in queue.auto_accept,
         overflow=queue.overflow,
         version=queue.version,
+    )
+
+
+def rehearse(floor: Floor, message: Message, now: int) -> Rehearsal:
+    """Where a contact would go and why. Changes nothing."""
+    asked, traits = asked_for(floor, message) is not None, traits_of(message, "", message.strikes)
+    entered = queue_for(floor, message, message.strikes)
+    gone = hops(floor, entered, (), now)
+    last = gone[-1].queue if gone else entered
+    return Rehearsal(
+        asked=asked,
+        verdicts=() if asked else tuple(verdicts(floor, traits)),
+        entered=entered,
+        hops=tuple(gone),
+        refused=refusal(floor, last, now),
+        opens_at=opening(last, now),
+        rules=rules_of(last, message.visibility),
+        promise=promise_of(floor, traits._replace(queue=entered.id)),
     )
 
 

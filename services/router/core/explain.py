@@ -49,6 +49,9 @@ class Explanation:
     relaxed: int
     candidates: tuple[Candidate, ...]
     ahead: int
+    queue_version: int
+    """Of the rules that are pinned to it, as the target's version is; the weights are the pool's of now."""
+    target_version: int
     next_change_at: int | None
     """When something changes by itself: a relaxation, an end of waiting for somebody, lateness."""
     text: str
@@ -71,6 +74,8 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         relaxed=contact.relaxed,
         candidates=tuple(candidates(floor, contact)),
         ahead=count_ahead(floor, contact, score, now) if ahead is None else ahead,
+        queue_version=contact.rules.version,
+        target_version=contact.target_version,
         next_change_at=next_change_at(contact, now),
         text=in_words(contact, now),
     )

@@ -217,7 +217,8 @@ def waits_for_too_long() -> Iterator[Step]:
     """Nobody is there, and its queue keeps a contact for a minute only."""
     wide, gold = Predicate(field="reach", op="gte", value=1_000), Predicate(field="tier", op="eq", value="gold")
     yield command(
-        commands.PutQueue, queue_id="press", order=5, match=Match(visibility="public"), when=Predicate(all=(wide, gold)), max_length=50,
+        commands.PutQueue, queue_id="press", order=5, match=Match(visibility="public"), max_length=50,
+        when=Predicate(all=(wide, gold)),
         requirement=Requirement(all=(SkillNeed(skill="press"),)),
         hours=BusinessHours(hours="Mo-Su 09:00-23:00", timezone="Europe/Rome", open=open_days(40)),
         closed="overflow", overflow=Overflow(queue="social", after_seconds=60, longer_than=20),
