@@ -11,9 +11,12 @@ from services.router import (
     api_moves,
     api_now,
     api_rules,
+    api_skills,
     api_versions,
 )
 
 router = ApiRouter()
-for part in (api_agents, api_bulk, api_contacts, api_moves, api_rules, api_versions, api_explanations, api_now):
+for part in (
+    api_agents, api_bulk, api_contacts, api_moves, api_rules, api_versions, api_skills, api_explanations, api_now,
+):  # fmt: skip
     router.include_router(part.router)

@@ -12,6 +12,7 @@ from libs.common.postgres import Database
 from services.router.core.limits import EARLY_UNIT
 from services.router.core.queues import score_of
 from services.router.core.state import Contact, Policy
+from services.router.skills import SkillView, skills_in_use
 
 E = TypeVar("E")
 
@@ -178,6 +179,9 @@ class Reads:
         """A pool's queues and policy and the workspace's targets, as (kind, row)."""
         rows = await self._database.pool.fetch(RULES, workspace, pool)
         return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def skills(self, workspace: str) -> list[SkillView]:
+        return await skills_in_use(self._database, workspace)
 
     async def lengths(self, workspace: str, pool: str) -> dict[str, int]:
         """Queue → how many wait in it or are on offer; absent for none."""

@@ -7,6 +7,7 @@ import pytest
 from libs.common.calendars import DAY
 from libs.common.clock import VirtualClock
 from libs.common.commands import open_commands
+from libs.common.events.values import Requirement, SkillNeed
 from libs.common.log.port import Log
 from libs.common.pools import Pools
 from libs.common.postgres import Database
@@ -180,6 +181,27 @@ async def test_versions_are_there_again_after_a_rebuild(site: Site, router: Runn
     before = await site.get("/v1/queues/care/versions")
     await router.projection.rebuild()
     assert await site.get("/v1/queues/care/versions") == before
+
+
+# -- skills -----------------------------------------------------------------------------------------------------
+
+
+async def test_where_each_skill_is_used(site: Site) -> None:
+    for agent, skills in (("ann", {"billing": 3, "public": 1}), ("bob", {"billing": 1})):
+        await site.put(f"/v1/agents/{agent}", {"skills": skills})
+    relax = [{"after_seconds": 60, "requirement": {"any": [{"skill": "vip"}]}}]
+    await site.put("/v1/queues/care", {"order": 1, "requirement": {"all": [{"skill": "billing"}]}, "relax": relax})
+    await site.receive("con_1", requirement=Requirement(all=(SkillNeed(skill="lang:it"),)))
+    await site.put("/v1/queues/care", {"order": 1, "requirement": {"none": [{"skill": "trainee"}]}})
+    items = (await site.get("/v1/skills"))["items"]
+    assert {one["skill"]: (one["agents"], one["queues"], one["contacts"]) for one in items} == {
+        "billing": (2, [], 1), "lang:it": (0, [], 1), "public": (1, [], 0), "trainee": (0, ["care"], 0),
+        "vip": (0, [], 1),
+    }  # fmt: skip
+    page = await site.get("/v1/skills?limit=2")
+    rest = await site.get(f"/v1/skills?limit=9&cursor={page['next_cursor']}")
+    assert [one["skill"] for one in (*page["items"], *rest["items"])] == [one["skill"] for one in items]
+    assert (await site.get("/v1/skills", by="other-admin"))["items"] == []
 
 
 # -- hours ------------------------------------------------------------------------------------------------------
