@@ -51,6 +51,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     position: int | None = None
     expected_wait_seconds: float | None = None
+    unroutable: str | None = None
+    """Why nobody can or will take it, or that its queue refused it."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

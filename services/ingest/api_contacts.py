@@ -51,7 +51,7 @@ WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf
 
 
 class ContactView(BaseModel):
-    """`queue`, `position` and `expected_wait_seconds` only after waiting for the router."""
+    """`queue` and what follows it only after waiting for the router."""
 
     contact_id: str
     customer_id: str
@@ -61,6 +61,8 @@ class ContactView(BaseModel):
     queue: str | None = None
     position: int | None = None
     expected_wait_seconds: float | None = None
+    unroutable_reason: str | None = None
+    """`queue_full`, `queue_closed`, `no_agent` …: whoever brought it may tell the customer."""
 
 
 class BatchBody(StrictModel):
@@ -270,6 +272,7 @@ def _placing(placed: Placed | None) -> dict[str, Any]:
         "queue": placed.queue,
         "position": placed.position,
         "expected_wait_seconds": placed.expected_wait_seconds,
+        "unroutable_reason": placed.unroutable,
     }
 
 

@@ -102,6 +102,8 @@ class ContactView(BaseModel):
     """The contact that was referred here, or whose customer is called back."""
     unroutable: bool = False
     unroutable_reason: str | None = None
+    opens_at: datetime | None = None
+    """Its queue is closed: when it opens, and the contact begins to be offered."""
     reach: int | None = None
     language: str | None = None
     topics: list[str] = []
@@ -254,6 +256,7 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "paused": contact.paused_at is not None,
         "paused_for": contact.paused_for,
         "pause_left_seconds": pause_left(contact, now) / SECOND if contact.state == "assigned" else None,
+        "opens_at": moment(contact.opens_at),
         "parked_until": moment(contact.parked_until),
         "wrap_up_until": moment(contact.wrap_up_until),
         "resolution": contact.resolution,

@@ -28,10 +28,11 @@ class View:
             return None
         contact = row.entity(Contact)
         state = row.state or contact.state
-        position = None
+        position = unroutable = None
         if state == "waiting":
+            unroutable = contact.unroutable
             position = 1 + await self._reads.ahead(workspace, contact, self._clock.now())
-        return Placed(state=state, queue=contact.rules.queue, position=position)
+        return Placed(state=state, queue=contact.rules.queue, position=position, unroutable=unroutable)
 
     async def rehearse(self, opened: ContactOpened) -> Rehearsed:
         floor = await self._floor(opened)

@@ -13,6 +13,7 @@ from libs.common.pools import Pools
 from libs.common.postgres import Database
 from services.router.__main__ import Running
 from services.router.upkeep import compile_outdated
+from services.router.view import View
 from tests.integration.router.conftest import PARTITIONS
 from tests.integration.router.site import Site
 
@@ -72,13 +73,28 @@ async def test_another_pools_queue_is_no_goal(site: Site) -> None:
     assert response.json()["code"] == "unknown_queue"
 
 
-async def test_a_full_queue_says_so_and_keeps_the_contact(site: Site) -> None:
+async def test_a_full_queue_says_so_and_keeps_the_contact(
+    site: Site, database: Database, clock: VirtualClock
+) -> None:
     await site.put("/v1/queues/care", {"order": 1, "requirement": {"all": [{"skill": "care"}]}, "max_length": 1})
     await site.put("/v1/agents/ann", {"skills": {"care": 1}})
     await site.receive("con_1")
     await site.receive("con_2")
     refused = await site.until("/v1/contacts/con_2", lambda contact: contact["unroutable"])
     assert (refused["unroutable_reason"], refused["state"]) == ("queue_full", "waiting")
+    placed = await View(database, clock).placed("acme", "con_2")
+    assert placed is not None
+    assert placed.unroutable == "queue_full"
+
+
+async def test_a_closed_queue_says_so_and_when_it_opens(site: Site) -> None:
+    await site.put("/v1/queues/care", {"order": 1, "hours": "Jan 01 10:00-11:00", "closed": "refuse"})
+    await site.agent("ann")
+    await site.receive("con_1")
+    refused = await site.until("/v1/contacts/con_1", lambda contact: contact["unroutable"])
+    assert (refused["unroutable_reason"], refused["opens_at"]) == ("queue_closed", "2027-01-01T10:00:00Z")
+    explained = await site.get("/v1/contacts/con_1/explanation")
+    assert explained["candidates"] == [{"agent": "ann", "chosen": False, "why": "queue care is closed"}]
 
 
 async def test_overflow_shows_in_the_events_and_the_explanation(site: Site) -> None:

@@ -134,6 +134,18 @@ def test_nobody_is_sent_to_and_fro() -> None:
     assert pool.core.next_due(pool.state) is None
 
 
+@pytest.mark.parametrize(("says", "care_has", "two_has"), [
+    ("full queues that point at each other",  {"max_length": 1, "overflow": to("two")}, {"overflow": to("care")}),
+    ("back to where it waited for too long",  {"overflow": to("two", 60)},              {"overflow": to("care")}),
+])  # fmt: skip
+def test_nobody_goes_round_in_a_ring(says: str, care_has: dict[str, Any], two_has: dict[str, Any]) -> None:
+    pool = PoolDriver(AWAY, queue("two"), care(**care_has), queue("two", max_length=1, **two_has))
+    pool.receive(opened("con_two", queue="two"), opened("con_care", queue="care"), opened("con_new"))
+    pool.advance(60)
+    assert queues_of(pool, "con_new") == ["care", "two"], says
+    assert pool.contact("con_new").unroutable == "queue_full"
+
+
 def test_an_offer_in_flight_is_not_disturbed() -> None:
     pool = PoolDriver(agent("ann"), queue("all"), care(overflow=to("all", 10), offer_seconds=20))
     pool.receive(opened())
