@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from libs.common.events.values import Requirement
 from libs.common.postgres import Database
+from services.router.core.requirements import named
 from services.router.core.state import Queue, Rules
 
 OF_AGENTS: Final = """
@@ -66,9 +67,3 @@ def contacts_by_skill(rows: Iterable[Any]) -> Counter[str]:
         for skill in named(needed, pinned.requirement, *(step.requirement for step in pinned.relax)):
             found[skill] += count
     return found
-
-
-def named(*requirements: Requirement | None) -> list[str]:
-    """The skills that these name, each once, by name."""
-    given = [one for one in requirements if one is not None]
-    return sorted({need.skill for one in given for need in (*one.all, *one.any, *one.none)})

@@ -119,6 +119,14 @@ class DeleteAgent(Command, frozen=True, kw_only=True):
     agent_id: str
 
 
+class DeleteSkill(Command, frozen=True, kw_only=True):
+    """Agents, and queues that ask for it, have `replace_by` instead; None when nobody asks for it any more."""
+
+    type: ClassVar[str] = "skill.delete"
+    skill: str
+    replace_by: str | None = None
+
+
 class SetPresence(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent.set_presence"
     agent_id: str
@@ -307,6 +315,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     DeleteQueue,
     PutAgent,
     DeleteAgent,
+    DeleteSkill,
     SetPresence,
     RenewLeases,
     CompleteWrapUp,

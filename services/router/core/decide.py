@@ -17,6 +17,7 @@ from services.router.core import (
     overflow,
     presence,
     queue_changes,
+    skill_changes,
     work,
 )
 from services.router.core.floor import Floor
@@ -71,6 +72,7 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
         case commands.SetPresence(): return presence.on_set_presence(floor, event, now)
         case commands.PutAgent(): return configuration.on_put_agent(floor, event, now)
         case commands.DeleteAgent(): return configuration.on_delete_agent(floor, event, now)
+        case commands.DeleteSkill(): return skill_changes.on_delete_skill(floor, event, now)
         case commands.PutQueue(): return configuration.on_put_queue(floor, event, now)
         case commands.CompileQueueHours(): return queue_changes.on_compile_queue_hours(floor, event, now)
         case commands.DeleteQueue(): return queue_changes.on_delete_queue(floor, event, now)

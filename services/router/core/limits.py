@@ -73,6 +73,8 @@ LENGTH_MAX: Final = 1_000_000
 OVERFLOW_SECONDS_MAX: Final = 31 * 86_400
 MIGRATED_AT_ONCE_MAX: Final = 500
 """Waiting contacts that move in the commit that deletes their queue."""
+CHANGED_AT_ONCE_MAX: Final = 500
+"""Agents and queues that change in the commit that replaces a skill."""
 PREFERRED_QUEUES_MAX: Final = 20
 """Of one agent."""
 

@@ -220,6 +220,21 @@ async def test_where_each_skill_is_used(site: Site) -> None:
     assert (await site.get("/v1/skills", by="other-admin"))["items"] == []
 
 
+async def test_a_skill_in_use_is_replaced(site: Site) -> None:
+    await site.put("/v1/agents/ann", {"skills": {"billing": 3}})
+    await site.put("/v1/queues/care", {"requirement": {"all": [{"skill": "billing", "level": 2}]}})
+    refused = await site.send("DELETE", "/v1/skills/billing")
+    assert (refused.status_code, refused.json()["code"]) == (409, "skill_in_use")
+    assert refused.json()["state"] == {"skill": "billing", "agents": 1, "queues": ["care"], "contacts": 0}
+    replaced = await site.send("DELETE", "/v1/skills/billing?replace_by=invoices")
+    assert replaced.json() == {
+        "skill": "billing", "replaced_by": "invoices", "agents": 1, "queues": ["care"], "contacts": 0,
+    }  # fmt: skip
+    assert (await site.get("/v1/agents/ann"))["skills"] == {"invoices": 3}
+    assert (await site.get("/v1/queues/care"))["requirement"]["all"] == [{"skill": "invoices", "level": 2}]
+    assert (await site.send("DELETE", "/v1/skills/billing")).status_code == 404
+
+
 # -- hours ------------------------------------------------------------------------------------------------------
 
 
