@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
 from libs.common.events.routing import QueueUpdated
@@ -15,6 +15,11 @@ from services.router.core.outcomes import Events, done, refused
 from services.router.core.predicates import flaws
 from services.router.core.state import Contact, Queue
 from services.router.core.transitions import overflowed
+
+CONFIGURED: Final = tuple(
+    name for name in QueueUpdated.__struct_fields__ if name in Queue.__slots__ and name not in ("deleted", "successor")
+)
+"""What a version of a queue says: the fields that the entity and its event have in common."""
 
 
 def is_there(floor: Floor, queue_id: str) -> bool:
@@ -69,13 +74,8 @@ def on_compile_queue_hours(floor: Floor, compiled: CompileQueueHours, now: int) 
 
 def changed(floor: Floor, queue: Queue, now: int) -> QueueUpdated:
     """The next version of a queue, as it shall be."""
-    return QueueUpdated(
-        key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, order=queue.order,
-        match=queue.match, requirement=queue.requirement, relax=queue.relax, offer_seconds=queue.offer_seconds,
-        offers_max=queue.offers_max, wrap_up_seconds=queue.wrap_up_seconds,
-        last_agent_seconds=queue.last_agent_seconds, when=queue.when, hours=queue.hours, closed=queue.closed,
-        overflow=queue.overflow, max_length=queue.max_length,
-    )  # fmt: skip
+    configured = {name: getattr(queue, name) for name in CONFIGURED}
+    return QueueUpdated(key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, **configured)
 
 
 # -- deletion ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from libs.common.events.commands import DeleteSkill
 from libs.common.events.routing import AgentUpdated
@@ -15,6 +15,11 @@ from services.router.core.outcomes import Events, done, refused
 from services.router.core.queue_changes import changed
 from services.router.core.requirements import named
 from services.router.core.state import Agent, Queue
+
+CONFIGURED: Final = tuple(
+    name for name in AgentUpdated.__struct_fields__ if name in Agent.__slots__ and name != "deleted"
+)
+"""What a version of an agent says: the fields that the entity and its event have in common."""
 
 
 def on_delete_skill(floor: Floor, delete: DeleteSkill, now: int) -> Events:
@@ -95,7 +100,5 @@ def retrained(floor: Floor, agent: Agent, delete: DeleteSkill, now: int, *, keep
     skills = {name: level for name, level in agent.skills.items() if keeps or name != delete.skill}
     if delete.replace_by is not None:
         skills[delete.replace_by] = max(agent.skills[delete.skill], skills.get(delete.replace_by, 0))
-    return AgentUpdated(
-        key=floor.key, at=now, agent_id=agent.id, config_version=agent.version + 1, skills=skills,
-        capacity=agent.capacity, preferred_queues=agent.preferred_queues,
-    )  # fmt: skip
+    configured = {name: getattr(agent, name) for name in CONFIGURED} | {"skills": skills}
+    return AgentUpdated(key=floor.key, at=now, agent_id=agent.id, config_version=agent.version + 1, **configured)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from libs.common.events.commands import DeleteSkill
-from libs.common.events.values import Requirement, SkillNeed
+from libs.common.events.commands import DeleteSkill, PutAgent
+from libs.common.events.values import Capacity, Requirement, SkillNeed
 from services.router.core.skill_changes import renamed
 from tests.simulation.router.builders import accept, agent, close, make, need, opened, queue, relax
 from tests.simulation.router.driver import PoolDriver
@@ -52,6 +52,14 @@ def test_another_one_takes_its_place() -> None:
     assert pool.floor.desks["bob"].agent.skills == {"invoices": 4}, "the higher level stays"
     care = pool.floor.queues["care"]
     assert (care.requirement, care.relax, care.version) == (need("invoices:2"), (relax(60, "invoices"),), 2)
+
+
+def test_nothing_else_of_an_agent_changes() -> None:
+    put = make(PutAgent, agent_id="ann", skills={"billing": 3}, capacity=Capacity(units=40), preferred_queues=("care",))
+    pool = PoolDriver([put])
+    pool.receive(delete(replace_by="invoices"))
+    ann = pool.floor.desks["ann"].agent
+    assert (ann.capacity.units, ann.preferred_queues, ann.version) == (40, ("care",), 2)
 
 
 def test_who_waits_for_the_old_one_is_served() -> None:
