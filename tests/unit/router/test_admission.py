@@ -9,7 +9,7 @@ import pytest
 
 from libs.common.events import SECOND, Event
 from libs.common.events.codec import encode_value
-from libs.common.events.commands import ParkContact, ReleaseContact
+from libs.common.events.commands import ParkContact, ReleaseContact, TransferContact
 from libs.common.events.values import BusinessHours, Match, Overflow, Predicate
 from tests.simulation.router.builders import (
     START,
@@ -296,6 +296,37 @@ def test_who_is_closed_out_and_parked_comes_back_to_an_open_queue() -> None:
     pool.advance(HOUR + 1)
     pool.receive(added(at=pool.now, occurred_at=pool.now))
     assert pool.offers() == [("con_1", "ann")]
+
+
+# -- moved by people --------------------------------------------------------------------------------------------
+
+
+def transfer(**to: str) -> Any:
+    return make(TransferContact, contact_id="con_1", **to)
+
+
+@pytest.mark.parametrize(("says", "rules", "came", "offered"), [
+    ("to a queue that takes it",           {}, ["care", "night"], True),
+    ("to a closed queue: it waits there",  {"hours": LATER}, ["care", "night"], False),
+    ("to a full queue: it goes on",        {"max_length": 1, "overflow": to("all")}, ["care", "night", "all"], True),
+])  # fmt: skip
+def test_a_transfer_comes_like_any_other(says: str, rules: dict[str, Any], came: list[str], offered: bool) -> None:
+    pool = PoolDriver(AWAY, queue("all"), queue("night", **rules), care())
+    pool.receive(opened("con_0", queue="night"), opened("con_1"))
+    outcome = pool.run(transfer(to_queue="night"))
+    assert queues_of(pool) == came, says
+    assert outcome.state["queue"] == came[-1]
+    pool.receive(presence("zoe"))
+    assert (("con_1", "zoe") in pool.offers()) is offered, says
+
+
+def test_a_named_agent_needs_no_open_queue() -> None:
+    pool = PoolDriver(agent("ann"), care(hours=LATER))
+    pool.receive(opened("con_1"))
+    assert pool.offers() == []
+    assert pool.run(transfer(to_agent="ann")).state["agent"] == "ann"
+    pool.advance(2 * HOUR)
+    assert pool.contact().opens_at is None
 
 
 # -- pinned -----------------------------------------------------------------------------------------------------
