@@ -76,7 +76,6 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     offers_max: int = 5
     wrap_up_seconds: int = 0
     opens_at: Instant | None = None
-    """The queue is closed: until then it is offered to nobody."""
     overflow: Overflow | None = None
     raised: int = 0
     """The part of the boost that an escalation or a supervisor has added."""
@@ -215,7 +214,6 @@ class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
 
 class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
     """The contact went on to another queue, with its age and its promise; `contact.queued` follows."""
-
     type: ClassVar[str] = "contact.overflowed"
     from_queue: str
     queue: str
@@ -271,8 +269,7 @@ class ContactUnroutable(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.unroutable"
     unroutable: bool = True
     reason: str
-    """`no_agent`: nobody has the skills; `nobody_answers`: so many were asked; `queue_full`, `queue_closed`: its queue
-    took no more. When it ends: what ended it."""
+    """`no_agent` has the skills, `nobody_answers`, `queue_full`, `queue_closed`. When it ends: what ended it."""
     missing: tuple[str, ...] = ()
     """The skills that the agent who comes nearest lacks."""
 
@@ -346,9 +343,9 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "queue_id"
     later: ClassVar[tuple[str, ...]] = (
-        "parallel_offers", "offer_seconds_by_medium", "auto_accept",
-        "when", "hours", "closed", "overflow", "max_length", "successor",
-    )  # fmt: skip
+        "parallel_offers", "offer_seconds_by_medium", "auto_accept", "when", "hours", "closed", "overflow",
+        "max_length", "successor",
+    )
     queue_id: str
     config_version: int
     deleted: bool = False
@@ -369,7 +366,6 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
     overflow: Overflow | None = None
     max_length: int | None = None
     successor: str | None = None
-    """Where a deleted queue's contacts go when they come back to it."""
 
 
 class PoolUpdated(Event, frozen=True, kw_only=True):

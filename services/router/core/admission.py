@@ -160,7 +160,7 @@ def rehearse(floor: Floor, message: Message, now: int) -> Rehearsal:
         hops=tuple(gone),
         refused=refusal(floor, last, now),
         opens_at=opening(last, now),
-        rules=rules_of(last, message.visibility),
+        rules=rules_of(last, message.visibility, message.medium),
         promise=promise_of(floor, traits._replace(queue=entered.id)),
     )
 

@@ -11,7 +11,6 @@ from libs.common.events.routing import (
     ContactAssigned,
     ContactClosed,
     ContactOffered,
-    ContactOverflowed,
     ContactParked,
     ContactPriorityChanged,
     ContactQueued,
@@ -29,7 +28,7 @@ from libs.common.events.routing import (
     OfferWithdrawn,
 )
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
-from services.router.core.facts import ContactNoted, QueueOpened
+from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
 from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
 from services.router.core.partition import Partition, shared
@@ -52,7 +51,6 @@ ELSEWHERE: Final = ("transferred", "overflowed")
 """Why a contact waits again by other rules, perhaps."""
 TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 """Why an offer is withdrawn so that another agent is asked."""
-
 # -- waiting ----------------------------------------------------------------------------------------------------
 
 
@@ -65,7 +63,8 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
-        note_need(partition, floor, contact)
+        if floor.see(contact):
+            partition.mark("pool", floor, floor.pool.id, floor.pool)
     else:
         queue_again(partition, floor, contact, event)
     contact.sequence += 1
@@ -73,11 +72,6 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
-
-
-def note_need(partition: Partition, floor: Floor, contact: Contact) -> None:
-    if floor.see(contact):
-        partition.mark("pool", floor, floor.pool.id, floor.pool)
 
 
 def pinned_rules(event: ContactQueued, floor: Floor | None = None) -> Rules:
@@ -138,7 +132,8 @@ def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: Con
     if (replace(rules, version=contact.rules.version), own) == (contact.rules, contact.own):
         return False
     contact.rules, contact.own = floor.share(rules), floor.share(own)
-    note_need(partition, floor, contact)
+    if floor.see(contact):
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
     return True
 
 
@@ -157,28 +152,6 @@ def end_hold(floor: Floor, contact: Contact) -> None:
         floor.leave(contact)
     contact.last_agent_until = None
     if is_sought_for(contact):
-        floor.enter(contact)
-        floor.seek(contact)
-
-
-def on_overflowed(floor: Floor, contact: Contact, event: ContactOverflowed) -> None:
-    """It leaves the queue. `ContactQueued` follows."""
-    floor.leave(contact)
-    contact.been = (*contact.been, event.from_queue)
-    contact.state = "parked"
-
-
-def on_nowhere_to_overflow(contact: Contact) -> None:
-    """It counts as having been where it would have gone."""
-    assert contact.rules.overflow is not None, "only what overflows has that timer"
-    contact.been = (*contact.been, contact.rules.overflow.queue)
-
-
-def on_queue_opened(floor: Floor, contact: Contact, event: QueueOpened) -> None:
-    """It waits like everybody from now on."""
-    contact.opens_at = None
-    contact.entered_at = event.at
-    if contact.state == "waiting":
         floor.enter(contact)
         floor.seek(contact)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.common.events import Event, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, apply_pauses, facts
+from services.router.core import apply_agents, apply_contacts, apply_overflow, apply_pauses, facts
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor, line_of
 from services.router.core.partition import Partition
@@ -56,7 +56,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
-        case routing.ContactOverflowed(): a.on_overflowed(floor, contact, event)
+        case routing.ContactOverflowed(): apply_overflow.on_overflowed(floor, contact, event)
         case routing.ContactPriorityChanged(): a.on_priority_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
@@ -81,9 +81,9 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
         case facts.PauseSpent():
             apply_pauses.on_pause_spent(floor, contact, event.at)
         case facts.OverflowDue():
-            apply_contacts.on_nowhere_to_overflow(contact)
+            apply_overflow.on_nowhere_to_overflow(contact)
         case facts.QueueOpened():
-            apply_contacts.on_queue_opened(floor, contact, event)
+            apply_overflow.on_queue_opened(floor, contact, event)
         case facts.ContactNoted():
             apply_contacts.on_noted(floor, contact, event)
         case facts.PrioritySet():

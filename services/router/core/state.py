@@ -105,6 +105,7 @@ class Queue:
     overflow: Overflow | None = None
     max_length: int | None = None
     successor: str | None = None
+    """Where a deleted queue's contacts go when they come back to it."""
 
 
 @dataclass(slots=True)

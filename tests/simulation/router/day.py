@@ -237,6 +237,9 @@ class Day:
         end = b.make(commands.CloseContact, **about)
         if r.random() < 0.2 and not self.diligent:
             end = r.choice([b.make(commands.ReleaseContact, **about), b.make(commands.ParkContact, **about)])
+        if self.doors.random() < 0.15 and not self.diligent:
+            goal = self.doors.choice(["q0", "everyone"])
+            self._soon(after // 3, b.make(commands.TransferContact, **about, to_queue=goal))
         self._soon(after, end)
 
     # -- time ---------------------------------------------------------------------------------------------------
