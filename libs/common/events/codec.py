@@ -17,7 +17,7 @@ from libs.common.events.base import Event
 from libs.common.events.commands import COMMAND_EVENTS
 from libs.common.events.contacts import CONTACT_EVENTS
 from libs.common.events.escalations import ESCALATION_EVENTS
-from libs.common.events.routing import ROUTING_EVENTS
+from libs.common.events.routing_types import ROUTING_EVENTS
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event for event in (*CONTACT_EVENTS, *COMMAND_EVENTS, *ROUTING_EVENTS, *ESCALATION_EVENTS)

@@ -383,35 +383,3 @@ class PolicyUpdated(Event, frozen=True, kw_only=True):
     pool_id: str
     policy_version: int
     weights: dict[str, int]
-
-
-ROUTING_EVENTS: tuple[type[Event], ...] = (
-    ContactQueued,
-    ContactOffered,
-    OfferAccepted,
-    OfferDeclined,
-    OfferExpired,
-    OfferWithdrawn,
-    ContactAssigned,
-    ContactReleased,
-    ContactTransferred,
-    ContactReferred,
-    ContactCallbackRequested,
-    ContactRelaxed,
-    ContactOverflowed,
-    ContactPriorityChanged,
-    ContactPaused,
-    ContactParked,
-    ContactResumed,
-    ContactUnroutable,
-    ContactWrapUpStarted,
-    ContactWrapUpExtended,
-    ContactWrapUpEnded,
-    ContactClosed,
-    ContactAbandoned,
-    AgentPresenceChanged,
-    AgentUpdated,
-    QueueUpdated,
-    PoolUpdated,
-    PolicyUpdated,
-)

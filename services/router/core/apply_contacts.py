@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from libs.common.events import SECOND
 from libs.common.events.routing import (
-    ContactAbandoned,
     ContactAssigned,
-    ContactClosed,
     ContactOffered,
     ContactParked,
     ContactPriorityChanged,
@@ -30,11 +27,10 @@ from libs.common.events.routing import (
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
-from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
+from services.router.core.limits import DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.state import (
     TERMS,
-    Closed,
     Contact,
     Offer,
     Rules,
@@ -381,32 +377,3 @@ def on_wrap_up_started(floor: Floor, contact: Contact, event: ContactWrapUpStart
 
 def on_wrap_up_extended(contact: Contact, event: ContactWrapUpExtended) -> None:
     contact.wrap_up_until, contact.wrap_up_extended = event.until, event.extended_seconds
-
-
-def on_ended(
-    partition: Partition, floor: Floor, contact: Contact, event: ContactClosed | ContactAbandoned
-) -> None:
-    if contact.state == "waiting":
-        floor.leave(contact)
-    floor.flag(contact, None)
-    free(partition, floor, contact)
-    wake_up(partition, floor, contact)
-    contact.to_place = False
-    del floor.contacts[contact.id]
-    closed = memory_of(contact, event)
-    floor.heads.pop(closed.id, None)
-    floor.closed[closed.id] = closed
-    partition.timers.of_closed(floor, closed)
-    partition.mark("contact", floor, contact.id, None)
-    partition.mark("closed", floor, closed.id, closed)
-
-
-def memory_of(contact: Contact, event: ContactClosed | ContactAbandoned) -> Closed:
-    base, generation = base_and_generation(contact.id)
-    abandoned = isinstance(event, ContactAbandoned)
-    return Closed(
-        id=base, last=contact.id, generation=generation, sequence=contact.sequence,
-        state="abandoned" if abandoned else "closed", until=event.at + CLOSED_KEPT_SECONDS * SECOND,
-        queue=contact.rules.queue, agent_id=event.agent_id,
-        resolution=event.reason if isinstance(event, ContactAbandoned) else event.resolution,
-    )  # fmt: skip

@@ -86,8 +86,8 @@ class Profile:
 
 
 class Peers:
-    """Available agents of one profile, with the same capacity and preferred queues, as many contacts of each kind and as
-    much to pause."""
+    """Available agents of one profile: with the same capacity and preferred queues, as many contacts of each kind, and
+    as much to pause."""
 
     __slots__ = (
         "_free_for_calls", "_room", "capacity", "chats", "counts", "interruptible", "key", "margins", "members",

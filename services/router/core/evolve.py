@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.common.events import Event, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, apply_overflow, apply_pauses, facts
+from services.router.core import apply_agents, apply_contacts, apply_ends, apply_overflow, apply_pauses, facts
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor, line_of
 from services.router.core.partition import Partition
@@ -67,7 +67,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
         case routing.ContactClosed() | routing.ContactAbandoned():
-            a.on_ended(partition, floor, contact, event)
+            apply_ends.on_ended(partition, floor, contact, event)
             return
     partition.touch(floor, contact)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011_router_versions"
-down_revision = "0010_moves"
+revision = "0012_router_versions"
+down_revision = "0011_parallel_offers"
 branch_labels = None
 depends_on = None
 
