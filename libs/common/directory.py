@@ -6,11 +6,12 @@ needed for the other to work: each asks `optional_part`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from libs.common.events.values import Medium, Reach, Scalar, Tier, Visibility
+from libs.common.events.contacts import ContactOpened
+from libs.common.events.values import Medium, Reach, Requirement, Scalar, Tier, Visibility
 
 
 class ReceivedContact(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
     position: int | None = None
     wait: ExpectedWait | None = None
+    unroutable: str | None = None
+    """Why nobody can or will take it, or that its queue refused it."""
 
 
 class ChannelWait(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,38 @@ class ChannelWait(msgspec.Struct, frozen=True, kw_only=True):
     wait: ExpectedWait
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a queue would say of a contact: `failed` points into its configuration, to the first thing that fails."""
+
+    queue: str
+    order: int
+    matched: bool
+    failed: str | None = None
+
+
+class Onward(msgspec.Struct, frozen=True, kw_only=True):
+    queue: str
+    reason: str
+
+
+class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the router would do with a contact that came now."""
+
+    pool: str
+    queue: str
+    """Where it would wait in the end."""
+    because: Literal["asked_for", "matched", "no_match"]
+    queues: tuple[Asked, ...] = ()
+    overflows: tuple[Onward, ...] = ()
+    """From the queue that takes it on to the others."""
+    refused: str | None = None
+    opens_at: int | None = None
+    requirement: Requirement
+    """The queue's part of what it would need."""
+    target: str | None = None
+    target_seconds: int
+
+
 class RoutingView(Protocol):
     """Who knows where a contact stands: the router provides it."""
 
@@ -79,4 +114,8 @@ class RoutingView(Protocol):
 
     async def channels(self, workspace: str) -> list[ChannelWait]:
         """The channels on which somebody came within the last hour, the soonest way to a human first."""
+        ...
+
+    async def rehearse(self, opened: ContactOpened) -> Rehearsed:
+        """Where this contact would go if it came now, and why. Nothing happens."""
         ...

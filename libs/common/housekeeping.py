@@ -1,4 +1,4 @@
-"""What grows and is only kept for a day is swept, a little at a time, for as long as the process lives."""
+"""What comes round by itself, for as long as the process lives; what is only kept for a day is swept so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from libs.common.errors import Problem
 from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.telemetry import log
 
@@ -42,3 +43,13 @@ async def _sweep_all(name: str, sweep: Sweep) -> None:
             pass
     except DATABASE_TROUBLE as failure:
         log.warning("nothing was swept", kind=name, error=failure)
+
+
+async def repeat(once: Callable[[], Awaitable[None]], seconds: int) -> None:
+    """For ever; what the database or the log can't do now is tried again the next time."""
+    while True:
+        try:
+            await once()
+        except (Problem, *DATABASE_TROUBLE) as error:
+            log.warning("upkeep_delayed", error=type(error).__name__)
+        await asyncio.sleep(seconds)

@@ -33,6 +33,8 @@ UNDECIDED: Final = "undecided"
 SKIPPED: Final = "evolve failed three times"
 POSITIONS_KEY: Final = "positions"
 AFTER_HEADER: Final = "omni-after-contacts"
+ACTOR_HEADER: Final = "omni-actor"
+"""Who asked for the command that a decision answers: an API key's id, or an agent's."""
 """On a decision's record: the position in contacts that was fed before it was made."""
 _JSON = msgspec.json.Encoder(order="deterministic")
 
@@ -104,6 +106,7 @@ class Machine(Generic[S]):
         self._dead: list[Draft] = []
         self._remembered: dict[str, Remembered | None] = {}
         self._steps: list[Step] = []
+        self._actor: str | None = None
 
     # -- restore ------------------------------------------------------------------------------------------------
 
@@ -209,7 +212,9 @@ class Machine(Generic[S]):
 
     def _take(self, event: Event, cause: str, place: Place, record: Record | None) -> None:
         trace = record.headers.get("traceparent") if record is not None else None
+        self._actor = event.actor if isinstance(event, Command) else None
         self._apply(self._decide(event, record), cause, place, trace)
+        self._actor = None  # What settles was asked for by nobody.
         for _ in range(SETTLES_MAX):
             settled = self._decide(Settle(key="", at=self.positions.at), None)
             if not settled:
@@ -257,6 +262,8 @@ class Machine(Generic[S]):
         headers = encode_headers(event, sequence=sequence, traceparent=trace)
         if event.topic != OUTCOMES:
             headers[AFTER_HEADER] = str(self.positions.inputs.get(CONTACTS, 0))
+        if self._actor is not None:
+            headers[ACTOR_HEADER] = self._actor
         value = encode_value(event, sequence=sequence, cause=cause)
         self._decisions.append(Draft(topic=event.topic, key=event.key, value=value, headers=headers))
 

@@ -190,7 +190,7 @@ class Auditor:
         if contact.owner is not None or contact.offers:
             self._broken("P3", event, f"queued while {contact.owner or [*contact.offers]} has it")
         contact.flagged = False
-        self._waits(contact, event, True)
+        self._waits(contact, event, True, event.opens_at or 0)
 
     def _offered(self, contact: ContactView, event: routing.ContactOffered) -> None:
         agent = self._agent(event.key, event.agent_id)
@@ -335,10 +335,12 @@ class Auditor:
         """When it has to end: after a take-over any of them may take longer."""
         return max(offer.expires_at, self._restored_at + TAKE_OVER_GRACE_SECONDS * SECOND)
 
-    def _waits(self, contact: ContactView, event: Event, waits: bool) -> None:
-        contact.waits_since = event.at if waits else None
+    def _waits(self, contact: ContactView, event: Event, waits: bool, opens_at: int = 0) -> None:
+        """Since now, or since its queue opens."""
+        since = max(event.at, opens_at)
+        contact.waits_since = since if waits else None
         if waits:
-            self._waiting.add(event.at, (event.key, event.subject))
+            self._waiting.add(since, (event.key, event.subject))
 
     def _told(self, event: ClockEvent) -> None:
         contact = self._contacts.get((event.key, event.contact_id))

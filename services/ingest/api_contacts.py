@@ -52,7 +52,7 @@ WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf
 
 
 class ContactView(BaseModel):
-    """`queue`, `position` and the expected wait only after waiting for the router."""
+    """`queue` and what follows it only after waiting for the router."""
 
     contact_id: str
     customer_id: str
@@ -66,6 +66,8 @@ class ContactView(BaseModel):
     """Between these the wait ends four times in five."""
     expected_wait_unknown: str | None = None
     """Why there is no number for a contact that waits."""
+    unroutable_reason: str | None = None
+    """`queue_full`, `queue_closed`, `no_agent` …: whoever brought it may tell the customer."""
 
 
 class BatchBody(StrictModel):
@@ -301,7 +303,7 @@ def _placing(placed: Placed | None) -> dict[str, Any]:
     if placed is None:
         return {"queue": None, "position": None, **msgspec.structs.asdict(wait)}
     stands = {"state": placed.state, "queue": placed.queue, "position": placed.position}
-    return stands | msgspec.structs.asdict(wait)
+    return stands | msgspec.structs.asdict(wait) | {"unroutable_reason": placed.unroutable}
 
 
 def _message_view(row: Any) -> MessageView:

@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 
 from libs.common.clock import Clock
 from libs.common.errors import NotFound
-from libs.common.events.contacts import ContactWithdrawn, ReachChanged
+from libs.common.events.contacts import ContactOpened, ContactWithdrawn, ReachChanged
 from libs.common.events.values import Reach, Visibility
 from libs.common.postgres import Database
-from services.ingest import records
+from services.ingest import customers, records
 from services.ingest.accounts import Account
-from services.ingest.core.joining import Contact, Line, nobody_need_answer
+from services.ingest.core.joining import Contact, Line, nobody_need_answer, opened, opening
 from services.ingest.core.normalize import Answered, Deleted, Received, bounded, conversation_of
 from services.ingest.core.visibility import widest
 from services.ingest.ids import new_id
@@ -35,6 +35,7 @@ FORGET: Final = """
     RETURNING contact_id
 """
 PRESENT: Final = "SELECT true FROM ingest_messages WHERE workspace = $1 AND message_id = $2"
+REHEARSED: Final = "con_rehearsed"
 ERASED: Final = "customer_erased"
 LINES: Final = """
     SELECT author, deleted_at IS NOT NULL AS deleted, opens, automatic FROM ingest_messages
@@ -70,6 +71,22 @@ class Contacts:
         outcome = "seen_before" if not stored.new else "opened" if stored.opened else "joined"
         CONTACTS_RECEIVED.labels(channel_label(received.channel), received.visibility, outcome).inc()
         return stored
+
+    async def rehearsed(self, account: Account, received: Received) -> ContactOpened:
+        """The fact that this message would lead to if it opened a contact now. Nothing is stored."""
+        language = received.language or language_of(received.text) or received.declared_language
+
+        async def look(turn: Turn) -> ContactOpened:
+            writer = await customers.standing(turn, received.identities, received.tier)
+            contact = opened(
+                replace(received, language=language), writer, contact_id=REHEARSED, key=account.key,
+                account=account.account, conversation=REHEARSED, at=turn.now,
+            )  # fmt: skip
+            happened = bounded(received.occurred_at, turn.now)
+            message = {"message_id": REHEARSED, "kind": received.kind, "occurred_at": happened, "at": turn.now}
+            return opening(contact, writer, message=message, routable=account.routable)
+
+        return await self._in_turn(account.workspace, look)
 
     async def answered(self, account: Account, answer: Answered) -> str | None:
         """The company answered at the provider. The contact's id; None when it is none of ours, or seen before."""

@@ -60,6 +60,16 @@ async def resolve(turn: Turn, identities: Sequence[Identity], tier: Tier | None)
     return customer
 
 
+async def standing(turn: Turn, identities: Sequence[Identity], tier: Tier | None) -> Writer:
+    """Who would be taken to have written, as things stand; nobody is made or changed."""
+    known = await _known(turn, identities)
+    owner = next((known[one.place]["customer_id"] for one in identities if one.place in known), None)
+    if owner is None:
+        return Writer(customer_id="", tier=tier or "standard", strikes=0, last_agent=None)
+    as_known = await writer(turn, await hold(turn, owner))
+    return as_known if tier is None else replace(as_known, tier=tier)
+
+
 async def hold(turn: Turn, customer_id: str) -> Customer:
     """The customer, who can't be merged or erased before this turn ends. Raises Raced when they are gone."""
     row = await turn.connection.fetchrow(HOLD, turn.workspace, customer_id)

@@ -19,6 +19,7 @@ from services.router.projection import RouterMirror, RouterProjection
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
+from services.router.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,15 @@ async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[
     projection = Projection(port, database, RouterMirror(streams))
     outlook = Outlook(database, clock)
     stats = Stats(database, clock, outlook)
-    reads, names, notes = Reads(database), Names(database), Notes(database)
     shell = Shell(
-        reads=reads, outlook=outlook, names=names, notes=notes, stats=stats, streams=streams, clock=clock
+        reads=Reads(database),
+        outlook=outlook,
+        names=Names(database),
+        notes=Notes(database),
+        stats=stats,
+        streams=streams,
+        versions=Versions(database),
+        clock=clock,
     )
     async with asyncio.TaskGroup() as tasks:
         background = [

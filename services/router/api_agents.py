@@ -48,12 +48,12 @@ async def put_agent(
     agent_id: Id, body: AgentBody, by: Admin, shell: Shelled, pools: Pooled, ask: Asking
 ) -> AgentView:
     """Create an agent or replace its configuration; its pool is for life."""
-    body.refuse_what_is_not_built()
     capacity = body.capacity.value()
     await check_pool(shell, pools, by.workspace, body.pool)
     await shell.names.claim(by.workspace, "agent", agent_id, body.pool, body.name)
     rules: dict[str, Any] = {"capacity": capacity, "missed_offers_max": body.missed_offers_max}
-    await ask(PutAgent, by, body.pool, agent_id=agent_id, skills=body.skills, **rules)
+    preferred = tuple(body.preferred_queues)
+    await ask(PutAgent, by, body.pool, agent_id=agent_id, skills=body.skills, preferred_queues=preferred, **rules)
     return await shown(shell, by.workspace, agent_id)
 
 

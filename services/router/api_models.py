@@ -13,6 +13,7 @@ from libs.common.events import values
 from libs.common.events.codec import instant
 from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
+from services.router.api_admission import AdmissionBody
 from services.router.core import limits
 from services.router.core.presence import LEAVES
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
@@ -116,13 +117,11 @@ class AgentBody(StrictModel):
     name: Name | None = None
     pool: Id = "main"
     skills: Annotated[dict[Id, Level], Field(max_length=SKILLS_MAX)] = {}
-    preferred_queues: list[Id] = []
+    preferred_queues: Annotated[list[Id], Field(max_length=limits.PREFERRED_QUEUES_MAX)] = []
+    """Who among equals gets a contact of these queues; see the docs for what it doesn't do."""
     capacity: CapacityBody = CapacityBody()
     missed_offers_max: Annotated[int, Field(ge=0, le=limits.MISSED_OFFERS_MAX)] = 3
     """After so many offers missed in a row the agent goes `away` with the reason `missed_offers`; 0: never."""
-
-    def refuse_what_is_not_built(self) -> None:
-        refuse("/preferred_queues", self.preferred_queues, neutral=[])
 
 
 def for_who_leaves(when_free: bool, info: ValidationInfo) -> bool:
@@ -150,7 +149,7 @@ class PresenceBody(StrictModel):
         return None if self.until is None else instant(self.until.isoformat())
 
 
-class QueueBody(StrictModel):
+class QueueBody(AdmissionBody):
     name: Name | None = None
     pool: Id = "main"
     order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
@@ -167,14 +166,6 @@ class QueueBody(StrictModel):
     offers_max: Annotated[int, Field(ge=1, le=limits.OFFERS_MAX)] = 5
     wrap_up_seconds: Annotated[int, Field(ge=0, le=limits.WRAP_UP_SECONDS_MAX)] = 0
     last_agent_seconds: Annotated[int, Field(ge=0, le=limits.LAST_AGENT_SECONDS_MAX)] = 45
-    hours: str | None = None
-    timezone: str | None = None
-    country: str | None = None
-    overflow: dict[str, Any] | None = None
-
-    def refuse_what_is_not_built(self) -> None:
-        for field in ("hours", "timezone", "country", "overflow"):
-            refuse(f"/{field}", getattr(self, field), neutral=None)
 
 
 class PoolBody(StrictModel):

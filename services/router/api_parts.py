@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -17,11 +18,13 @@ from libs.common.events.commands import Command, ContactCommand
 from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
+from services.router.core.floor import EVERYONE
 from services.router.names import Names
 from services.router.outlook import Outlook
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
+from services.router.versions import Versions
 
 OFFER: Final = ".offer."
 
@@ -36,6 +39,7 @@ class Shell:
     stats: Stats
     streams: Streams
     notes: Notes
+    versions: Versions
     clock: Clock
 
 
@@ -96,6 +100,16 @@ async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> N
     if not there or await shell.reads.is_deleted(workspace, "pool", pool):
         detail = FieldError(pointer="/pool", detail="there is no such pool")
         raise Invalid("unknown pool", code="unknown_pool", errors=[detail])
+
+
+async def check_queue(shell: Shell, workspace: str, pool: str, queue_id: str, pointer: str) -> None:
+    """Raises Invalid `unknown_queue` when the pool has no such queue."""
+    there = queue_id == EVERYONE
+    with suppress(NotFound):
+        there = there or (await shell.reads.entity(workspace, "queue", queue_id)).pool == pool
+    if not there:
+        detail = FieldError(pointer=pointer, detail="there is no such queue in the pool")
+        raise Invalid("unknown queue", code="unknown_queue", errors=[detail])
 
 
 async def pool_of_contact(shell: Shell, workspace: str, contact_id: str) -> str:

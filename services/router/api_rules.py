@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import Response
 
 from libs.common.auth import Caller
@@ -18,6 +20,7 @@ from services.router.api_parts import (
     Shell,
     Shelled,
     check_pool,
+    check_queue,
 )
 from services.router.api_views import PolicyView, PoolView, QueueView, policy_view, queue_view
 from services.router.core.floor import EVERYONE
@@ -30,8 +33,10 @@ async def put_queue(
     queue_id: Id, body: QueueBody, by: Admin, shell: Shelled, pools: Pooled, ask: Asking
 ) -> QueueView:
     """Create a queue or replace its rules; contacts that wait already keep those that they entered by."""
-    body.refuse_what_is_not_built()
     await check_pool(shell, pools, by.workspace, body.pool)
+    admission = await asyncio.to_thread(body.admission, queue_id, shell.clock.now())
+    if body.overflow is not None:
+        await check_queue(shell, by.workspace, body.pool, body.overflow.queue, "/overflow/queue")
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
     await ask(
         PutQueue,
@@ -49,6 +54,7 @@ async def put_queue(
         offers_max=body.offers_max,
         wrap_up_seconds=body.wrap_up_seconds,
         last_agent_seconds=body.last_agent_seconds,
+        **admission,
     )
     return await shown_queue(shell, by.workspace, queue_id)
 
@@ -72,9 +78,18 @@ async def shown_queue(shell: Shell, workspace: str, queue_id: str) -> QueueView:
 
 
 @router.delete("/v1/queues/{queue_id}", status_code=204)
-async def delete_queue(queue_id: Id, by: Admin, shell: Shelled, ask: Asking) -> Response:
+async def delete_queue(
+    queue_id: Id, by: Admin, shell: Shelled, ask: Asking, migrate_to: Id | None = None
+) -> Response:
+    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow into it; `state` says which.
+
+    With `migrate_to` they go to that queue of the pool: at most 500 that wait, with their age; what an agent has, or is
+    parked, when it comes back.
+    """
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
-    await ask(DeleteQueue, by, row.pool, queue_id=queue_id)
+    if migrate_to is not None:
+        await check_queue(shell, by.workspace, row.pool, migrate_to, "/migrate_to")
+    await ask(DeleteQueue, by, row.pool, queue_id=queue_id, unused=True, migrate_to=migrate_to)
     await shell.names.forget(by.workspace, "queue", queue_id)
     return Response(status_code=204)
 

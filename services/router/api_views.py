@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from libs.common.directory import ReceivedContact
 from libs.common.events import SECOND, values
 from libs.common.events.codec import EPOCH
+from services.router.api_admission import AdmissionView, admission_view
 from services.router.api_models import RelaxStep, Requirement
 from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
@@ -106,6 +107,8 @@ class ContactView(BaseModel):
     """The contact that was referred here, or whose customer is called back."""
     unroutable: bool = False
     unroutable_reason: str | None = None
+    opens_at: datetime | None = None
+    """Its queue is closed: when it opens, and the contact begins to be offered."""
     reach: int | None = None
     language: str | None = None
     topics: list[str] = []
@@ -127,7 +130,7 @@ class ContactView(BaseModel):
     closed_at: datetime | None = None
 
 
-class QueueView(BaseModel):
+class QueueView(AdmissionView):
     queue_id: str
     name: str | None
     pool: str
@@ -262,6 +265,7 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "paused": contact.paused_at is not None,
         "paused_for": contact.paused_for,
         "pause_left_seconds": pause_left(contact, now) / SECOND if contact.state == "assigned" else None,
+        "opens_at": moment(contact.opens_at),
         "parked_until": moment(contact.parked_until),
         "wrap_up_until": moment(contact.wrap_up_until),
         "moved_to_private_at": moment(contact.moved_to_private_at),
@@ -311,6 +315,7 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         last_agent_seconds=queue.last_agent_seconds,
         draining_to=queue.drain_to,
         version=queue.version,
+        **admission_view(queue),
     )
 
 

@@ -31,6 +31,13 @@ class Score(BaseModel):
     terms: list[Term]
 
 
+class Pinned(BaseModel):
+    """The versions of the queue's rules and of the target that it entered by: changes since don't touch it."""
+
+    queue_version: int
+    target_version: int
+
+
 class CandidateView(BaseModel):
     agent: str
     chosen: bool
@@ -42,6 +49,7 @@ class Explanation(BaseModel):
     state: str
     score: Score
     policy_version: int
+    pinned: Pinned
     target: str | None
     requirement: Requirement | None
     """What its queue asks now, after relaxation."""
@@ -87,6 +95,7 @@ def shown(explained: core.Explanation, *, state: str, ended: bool) -> Explanatio
             terms=[Term(name=name, value=value) for name, value in explained.terms.items()],
         ),
         policy_version=explained.policy_version,
+        pinned=Pinned(queue_version=explained.queue_version, target_version=explained.target_version),
         target=explained.target,
         requirement=requirement_view(explained.requirement),
         own_requirement=requirement_view(explained.own_requirement),

@@ -16,6 +16,7 @@ from libs.common.events.routing import (
     AgentPresenceChanged,
     ContactAssigned,
     ContactCallbackRequested,
+    ContactOverflowed,
     ContactPaused,
     ContactReferred,
     ContactTransferred,
@@ -58,6 +59,8 @@ CONTACT_WAIT_SECONDS = Histogram(
     buckets=TYPICAL_TARGETS_SECONDS,
 )
 
+OVERFLOWS_TOTAL = Counter("omniroute_overflows_total", "Contacts that went on to another queue, by why", ["reason"])
+
 OUTCOMES: Final[dict[type[Event], str]] = {
     OfferAccepted: "accepted",
     OfferDeclined: "declined",
@@ -94,5 +97,7 @@ def count(events: Iterable[Event]) -> None:
             AGENTS_SENT_AWAY_TOTAL.inc()
         elif isinstance(event, ContactPaused):
             CONTACTS_PAUSED_TOTAL.labels(event.medium).inc()
+        elif isinstance(event, ContactOverflowed):
+            OVERFLOWS_TOTAL.labels(event.reason).inc()
         elif (outcome := OUTCOMES.get(type(event))) is not None:
             OFFERS_TOTAL.labels(outcome).inc()

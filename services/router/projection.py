@@ -13,6 +13,7 @@ from libs.common.telemetry import log
 from services.router import metrics
 from services.router.mirror import write_entities, write_events
 from services.router.stream import Streams
+from services.router.versions import write_versions
 
 Decisions = list[tuple[Record, Envelope]]
 RouterProjection = Projection[Decisions]
@@ -29,12 +30,14 @@ class RouterMirror:
     async def clear(self, connection: Any) -> None:
         await connection.execute("DELETE FROM router_entities")
         await connection.execute("DELETE FROM router_events")
+        await connection.execute("DELETE FROM router_versions")
 
     async def apply(self, connection: Any, records: Sequence[Record]) -> Decisions:
         """The state first: a contact's last entity is there when the event that ends it comes."""
         await write_entities(connection, [record for record in records if record.topic == ROUTER_STATE])
         decisions = [pair for record in records if record.topic == ROUTING for pair in _read(record)]
         await write_events(connection, decisions)
+        await write_versions(connection, decisions)
         return decisions
 
     def tell(

@@ -12,6 +12,7 @@ from libs.common.postgres import Database
 from services.router.core.limits import EARLY_UNIT
 from services.router.core.queues import score_of
 from services.router.core.state import Contact, Policy
+from services.router.skills import SkillView, skills_in_use
 
 E = TypeVar("E")
 
@@ -69,6 +70,17 @@ PARKED_FOR_RESERVES: Final = f"""
     AND agent IN (SELECT id FROM router_entities WHERE workspace = $1 AND pool = $2 AND partition = $3
     AND kind = 'agent' AND doc #> '{{capacity,wake_up_reserve}}' IS NOT NULL)
 """  # noqa: S608 - the fields are ours
+
+
+RULES: Final = f"""
+    SELECT kind, {FIELDS} FROM router_entities WHERE workspace = $1
+    AND (kind IN ('policy', 'queue') AND pool = $2 OR kind = 'target' AND partition =
+    (SELECT min(partition) FROM router_entities WHERE workspace = $1 AND kind = 'target'))
+"""  # noqa: S608 - the fields are ours
+LENGTHS: Final = """
+    SELECT queue, count(*) FROM router_entities WHERE workspace = $1 AND kind = 'contact' AND pool = $2
+    AND state IN ('waiting', 'offered') GROUP BY 1
+"""
 
 
 class Reads:
@@ -162,6 +174,18 @@ class Reads:
             rows = await connection.fetch(FLOOR_ENTITIES, workspace, pool, partition)
             rows += await connection.fetch(PARKED_FOR_RESERVES, workspace, pool, partition)
         return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def rules(self, workspace: str, pool: str) -> list[tuple[str, Row]]:
+        """A pool's queues and policy and the workspace's targets, as (kind, row)."""
+        rows = await self._database.pool.fetch(RULES, workspace, pool)
+        return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def skills(self, workspace: str) -> list[SkillView]:
+        return await skills_in_use(self._database, workspace)
+
+    async def lengths(self, workspace: str, pool: str) -> dict[str, int]:
+        """Queue → how many wait in it or are on offer; absent for none."""
+        return {row[0]: row[1] for row in await self._database.pool.fetch(LENGTHS, workspace, pool)}
 
     async def events(self, workspace: str, contact_id: str, after: int, limit: int) -> list[tuple[Any, ...]]:
         """(sequence, id, type, value) of a contact's decisions in order."""

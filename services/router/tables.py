@@ -81,6 +81,24 @@ class RouterEvent(SQLModel, table=True):
     doc: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
 
 
+class RouterVersion(SQLModel, table=True):
+    """A version of a queue's, an agent's or a policy's configuration: what it said, since when, and who wanted it."""
+
+    __tablename__ = "router_versions"
+
+    workspace: str = Field(primary_key=True)
+    pool: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    partition: int
+    at: int = Field(sa_type=BigInteger)
+    actor: str | None = None
+    """None for what a command older than this table has changed."""
+    deleted: bool = False
+    doc: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
 class RouterName(SQLModel, table=True):
     """A record: the name that people gave an agent, queue or pool, and the pool it belongs to for life.
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from libs.common.clock import Clock
-from libs.common.directory import ChannelWait, ExpectedWait, Placed
+from libs.common.directory import Asked, ChannelWait, ExpectedWait, Onward, Placed, Rehearsed
 from libs.common.errors import NotFound
+from libs.common.events.contacts import ContactOpened
 from libs.common.postgres import Database
-from services.router.core.state import Contact
+from services.router.core.admission import Rehearsal, rehearse
+from services.router.core.floor import EVERYONE, Floor
+from services.router.core.partition import Partition
+from services.router.core.state import ENTITIES, Contact
 from services.router.expected_wait import Estimate
 from services.router.outlook import Outlook
 from services.router.reads import Reads
@@ -31,7 +35,9 @@ class View:
             return Placed(state=state, queue=contact.rules.queue)
         position = 1 + await self._reads.ahead(workspace, contact, self._clock.now())
         wait = expected(await self._outlook.of_contact(workspace, row.pool, row.partition, contact))
-        return Placed(state=state, queue=contact.rules.queue, position=position, wait=wait)
+        return Placed(
+            state=state, queue=contact.rules.queue, position=position, wait=wait, unroutable=contact.unroutable
+        )
 
     async def channels(self, workspace: str) -> list[ChannelWait]:
         return [
@@ -41,6 +47,20 @@ class View:
             for way in await self._outlook.ways(workspace)
         ]
 
+    async def rehearse(self, opened: ContactOpened) -> Rehearsed:
+        floor = await self._floor(opened)
+        return rehearsed(opened.pool, rehearse(floor, opened, self._clock.now()))
+
+    async def _floor(self, opened: ContactOpened) -> Floor:
+        """The rules of the contact's pool, and how many wait in each queue; agents aren't needed."""
+        partition, workspace, pool = Partition(0), opened.workspace, opened.pool
+        for kind, one in await self._reads.rules(workspace, pool):
+            partition.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
+        partition.loaded()
+        floor = partition.floor(opened.key)
+        floor.lengths.update(await self._reads.lengths(workspace, pool))
+        return floor
+
 
 def expected(estimate: Estimate) -> ExpectedWait:
     """In tenths of a second."""
@@ -49,4 +69,24 @@ def expected(estimate: Estimate) -> ExpectedWait:
     return ExpectedWait(
         expected_wait_seconds=round(estimate.seconds, 1),
         expected_wait_interval=(round(estimate.low, 1), round(estimate.high, 1)),
+    )
+
+
+def rehearsed(pool: str, said: Rehearsal) -> Rehearsed:
+    matched = any(one.failed is None and one.queue.id != EVERYONE for one in said.verdicts)
+    last = said.hops[-1].queue if said.hops else said.entered
+    return Rehearsed(
+        pool=pool,
+        queue=last.id,
+        because="asked_for" if said.asked else "matched" if matched else "no_match",
+        queues=tuple(
+            Asked(queue=one.queue.id, order=one.queue.order, matched=one.failed is None, failed=one.failed)
+            for one in said.verdicts
+        ),
+        overflows=tuple(Onward(queue=hop.queue.id, reason=hop.reason) for hop in said.hops),
+        refused=said.refused,
+        opens_at=said.opens_at,
+        requirement=said.rules.requirement,
+        target=said.promise.target,
+        target_seconds=said.promise.seconds,
     )

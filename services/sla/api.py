@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 
 from libs.common.auth import Caller, caller
+from libs.common.calendars import Hours, Table, compile_hours, window
 from libs.common.clock import Clock
 from libs.common.commands import Commands, new_command_id
 from libs.common.directory import ContactDirectory
@@ -29,7 +30,6 @@ from services.sla.api_models import (
     TargetBody,
     TargetView,
 )
-from services.sla.calendars import Hours, Table, compile_hours, window
 from services.sla.core.state import ALWAYS
 
 WINDOW_SECONDS_MAX = 31 * 86_400

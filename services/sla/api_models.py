@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from libs.common.calendars import HOURS_CHARACTERS_MAX, Hours
 from libs.common.errors import FieldError, Invalid, NotSupported
 from libs.common.events import values, workspace_key
 from libs.common.events.commands import PutTarget
 from libs.common.http import Id, StrictModel, Tag
 from libs.common.matching import MatchBody, OneOrMore
-from services.sla.calendars import HOURS_CHARACTERS_MAX, Hours
 from services.sla.core import limits
 from services.sla.core.ladder import thousandths
 

@@ -6,21 +6,21 @@ Every process may do all of it: the compilation's commands have ids of the day, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
 
+from libs.common.calendars import DAY, Hours, compile_hours, outdated
 from libs.common.clock import Clock
 from libs.common.commands import Commands
 from libs.common.errors import Problem
 from libs.common.events import SECOND
 from libs.common.events.commands import PutCalendar
-from libs.common.postgres import DATABASE_TROUBLE, Database
+from libs.common.housekeeping import repeat
+from libs.common.postgres import Database
 from services.sla import metrics
 from services.sla.api import put_calendar_command
-from services.sla.calendars import DAY, Hours, compile_hours, outdated
 from services.sla.reads import table_of
 
 OBSERVE_SECONDS: Final = 15
@@ -123,13 +123,3 @@ async def forget_old(database: Database, clock: Clock) -> None:
         await database.pool.execute(FORGET, clock.now() - HISTORY_DAYS * DAY, FORGOTTEN_AT_ONCE_MAX)
 
     await repeat(once, LOOK_SECONDS)
-
-
-async def repeat(once: Callable[[], Awaitable[None]], seconds: int) -> None:
-    """For ever; what the database or the log can't do now is tried again the next time."""
-    while True:
-        try:
-            await once()
-        except (Problem, *DATABASE_TROUBLE) as error:
-            log.warning("upkeep_delayed", error=type(error).__name__)
-        await asyncio.sleep(seconds)

@@ -18,7 +18,7 @@ from libs.common.events.commands import COMMAND_EVENTS
 from libs.common.events.contacts import CONTACT_EVENTS
 from libs.common.events.escalations import ESCALATION_EVENTS
 from libs.common.events.in_private import IN_PRIVATE_EVENTS
-from libs.common.events.routing import ROUTING_EVENTS
+from libs.common.events.routing_types import ROUTING_EVENTS
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event

@@ -10,11 +10,15 @@ from typing import Any, ClassVar
 
 from libs.common.events.base import COMMANDS, OUTCOMES, Event, Instant, Topic
 from libs.common.events.values import (
+    BusinessHours,
     Capacity,
+    ClosedPolicy,
     EscalationStep,
     Match,
     Medium,
     Metric,
+    Overflow,
+    Predicate,
     PresenceStatus,
     RelaxStep,
     Requirement,
@@ -73,11 +77,31 @@ class PutQueue(Command, frozen=True, kw_only=True):
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
+    when: Predicate | None = None
+    """Must hold besides `match`."""
+    hours: BusinessHours | None = None
+    """None: always open."""
+    closed: ClosedPolicy = "wait"
+    overflow: Overflow | None = None
+    max_length: int | None = None
+
+
+class CompileQueueHours(Command, frozen=True, kw_only=True):
+    """The same hours as a table that reaches further; a queue that isn't at version `replaces` stays as it is."""
+
+    type: ClassVar[str] = "queue.compile_hours"
+    queue_id: str
+    replaces: int
+    open: tuple[tuple[int, int], ...]
 
 
 class DeleteQueue(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "queue.delete"
     queue_id: str
+    unused: bool = False
+    """Refuse it while contacts are in it or others overflow into it. Older logs deleted without asking."""
+    migrate_to: str | None = None
+    """What is in use goes there."""
 
 
 class PutAgent(Command, frozen=True, kw_only=True):
@@ -93,6 +117,14 @@ class PutAgent(Command, frozen=True, kw_only=True):
 class DeleteAgent(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent.delete"
     agent_id: str
+
+
+class DeleteSkill(Command, frozen=True, kw_only=True):
+    """Agents, and queues that ask for it, have `replace_by` instead; None when nobody asks for it any more."""
+
+    type: ClassVar[str] = "skill.delete"
+    skill: str
+    replace_by: str | None = None
 
 
 class SetPresence(Command, frozen=True, kw_only=True):
@@ -279,9 +311,11 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     DeletePool,
     PutPolicy,
     PutQueue,
+    CompileQueueHours,
     DeleteQueue,
     PutAgent,
     DeleteAgent,
+    DeleteSkill,
     SetPresence,
     RenewLeases,
     CompleteWrapUp,

@@ -10,9 +10,13 @@ from typing import ClassVar, Literal
 
 from libs.common.events.base import ROUTING, Event, Instant, Topic
 from libs.common.events.values import (
+    BusinessHours,
     Capacity,
+    ClosedPolicy,
     Match,
     Medium,
+    Overflow,
+    Predicate,
     PresenceStatus,
     RelaxStep,
     Requirement,
@@ -34,8 +38,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
 
     type: ClassVar[str] = "contact.queued"
-    later: ClassVar[tuple[str, ...]] = ("linked_to", "parallel_offers", "auto_accept")
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred"]
+    later: ClassVar[tuple[str, ...]] = ("linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow")
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed"]
     queue: str
     account: str
     channel: str
@@ -71,6 +75,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """Who is offered it has it at once."""
     offers_max: int = 5
     wrap_up_seconds: int = 0
+    opens_at: Instant | None = None
+    overflow: Overflow | None = None
     raised: int = 0
     """The part of the boost that an escalation or a supervisor has added."""
     boost: int = 0
@@ -206,6 +212,14 @@ class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
     requirement: Requirement
 
 
+class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
+    """The contact went on to another queue, with its age and its promise; `contact.queued` follows."""
+    type: ClassVar[str] = "contact.overflowed"
+    from_queue: str
+    queue: str
+    reason: Literal["time", "length", "full", "closed", "queue_deleted"]
+
+
 class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.priority_changed"
     boost: int
@@ -255,7 +269,7 @@ class ContactUnroutable(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.unroutable"
     unroutable: bool = True
     reason: str
-    """`no_agent`: nobody has the skills; `nobody_answers`: so many were asked. When it ends: what ended it."""
+    """`no_agent` has the skills, `nobody_answers`, `queue_full`, `queue_closed`. When it ends: what ended it."""
     missing: tuple[str, ...] = ()
     """The skills that the agent who comes nearest lacks."""
 
@@ -326,9 +340,12 @@ class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
 
 class QueueUpdated(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "queue.updated"
-    later: ClassVar[tuple[str, ...]] = ("parallel_offers", "offer_seconds_by_medium", "auto_accept")
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "queue_id"
+    later: ClassVar[tuple[str, ...]] = (
+        "parallel_offers", "offer_seconds_by_medium", "auto_accept", "when", "hours", "closed", "overflow",
+        "max_length", "successor",
+    )
     queue_id: str
     config_version: int
     deleted: bool = False
@@ -343,6 +360,12 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
+    when: Predicate | None = None
+    hours: BusinessHours | None = None
+    closed: ClosedPolicy = "wait"
+    overflow: Overflow | None = None
+    max_length: int | None = None
+    successor: str | None = None
 
 
 class PoolUpdated(Event, frozen=True, kw_only=True):
@@ -360,34 +383,3 @@ class PolicyUpdated(Event, frozen=True, kw_only=True):
     pool_id: str
     policy_version: int
     weights: dict[str, int]
-
-
-ROUTING_EVENTS: tuple[type[Event], ...] = (
-    ContactQueued,
-    ContactOffered,
-    OfferAccepted,
-    OfferDeclined,
-    OfferExpired,
-    OfferWithdrawn,
-    ContactAssigned,
-    ContactReleased,
-    ContactTransferred,
-    ContactReferred,
-    ContactCallbackRequested,
-    ContactRelaxed,
-    ContactPriorityChanged,
-    ContactPaused,
-    ContactParked,
-    ContactResumed,
-    ContactUnroutable,
-    ContactWrapUpStarted,
-    ContactWrapUpExtended,
-    ContactWrapUpEnded,
-    ContactClosed,
-    ContactAbandoned,
-    AgentPresenceChanged,
-    AgentUpdated,
-    QueueUpdated,
-    PoolUpdated,
-    PolicyUpdated,
-)

@@ -79,6 +79,48 @@ class Match(Value, frozen=True):
     topic: OneOrMore = None
 
 
+Op = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "contains", "exists"]
+
+
+class Predicate(Value, frozen=True):
+    """A rule about a contact: one of `all`, `any`, `not`, or a leaf that compares a `field` with a `value`.
+
+    What may be compared with what is in the router's `core/predicates.py`.
+    """
+
+    all: tuple[Predicate, ...] | None = None
+    any: tuple[Predicate, ...] | None = None
+    not_: Predicate | None = msgspec.field(default=None, name="not")
+    field: str | None = None
+    op: Op | None = None
+    value: Scalar | tuple[Scalar, ...] | None = None
+
+
+class BusinessHours(Value, frozen=True):
+    """When a queue is open: as it was said, in the syntax of OpenStreetMap, and the same as a table.
+
+    `open` is (from, to) in microseconds since 1970 UTC, ascending, disjoint; what lies beyond it counts as open.
+    """
+
+    hours: str
+    timezone: str = "UTC"
+    country: str | None = None
+    subdivision: str | None = None
+    open: tuple[tuple[int, int], ...] = ()
+
+
+ClosedPolicy = Literal["wait", "overflow", "refuse"]
+"""What becomes of a contact that comes while its queue is closed."""
+
+
+class Overflow(Value, frozen=True):
+    """Where contacts go that wait here for `after_seconds`, or that come when `longer_than` others wait already."""
+
+    queue: str
+    after_seconds: int | None = None
+    longer_than: int | None = None
+
+
 Metric = Literal["first_response", "next_response", "resolution"]
 StepAction = Literal["raise_priority", "notify", "relax_skills", "reassign"]
 

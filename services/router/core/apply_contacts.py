@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from libs.common.events import SECOND
 from libs.common.events.routing import (
-    ContactAbandoned,
     ContactAssigned,
-    ContactClosed,
     ContactOffered,
     ContactParked,
     ContactQueued,
@@ -28,12 +26,11 @@ from libs.common.events.routing import (
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
-from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
+from services.router.core.limits import DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.policy import urgency_of
 from services.router.core.state import (
     TERMS,
-    Closed,
     Contact,
     Offer,
     Rules,
@@ -46,16 +43,19 @@ from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 GIVEN_AWAY: Final = ("released", "transferred")
 """Why a contact waits again whose agent was asked to give it to somebody else."""
+ELSEWHERE: Final = ("transferred", "overflowed")
+"""Why a contact waits again by other rules, perhaps."""
 TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 """Why an offer is withdrawn so that another agent is asked."""
-
 # -- waiting ----------------------------------------------------------------------------------------------------
 
 
 def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
     contact = floor.contacts.get(event.contact_id)
     if contact is None:
-        contact = floor.contacts[event.contact_id] = shared(floor, contact_of(event))
+        contact = contact_of(event)
+        contact.rules = pinned_rules(event, floor)
+        floor.contacts[event.contact_id] = shared(floor, contact)
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
@@ -64,19 +64,25 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
     else:
         queue_again(partition, floor, contact, event)
     contact.sequence += 1
+    contact.entered_at = event.at
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
 
 
-def contact_of(event: ContactQueued) -> Contact:
-    rules = Rules(
+def pinned_rules(event: ContactQueued, floor: Floor | None = None) -> Rules:
+    """The rules that the event pins, and which version of its queue had them, where that is known."""
+    queue = None if floor is None else floor.queues.get(event.queue)
+    return Rules(
         event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
-        event.parallel_offers, event.auto_accept,
+        event.parallel_offers, event.auto_accept, event.overflow, 0 if queue is None else queue.version,
     )  # fmt: skip
+
+
+def contact_of(event: ContactQueued) -> Contact:
     return Contact(
-        id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
-        visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
+        id=event.contact_id, rules=pinned_rules(event), account=event.account, channel=event.channel,
+        medium=event.medium, visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
@@ -84,6 +90,7 @@ def contact_of(event: ContactQueued) -> Contact:
         urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost,
         terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
+        opens_at=event.opens_at,
     )  # fmt: skip
 
 
@@ -96,13 +103,14 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     step."""
     free(partition, floor, contact)
     wake_up(partition, floor, contact)
-    keeps_step = event.reason == "released" or (
-        event.reason == "transferred" and not moved_rules(partition, floor, contact, event)
-    )
+    goes_elsewhere = event.reason in ELSEWHERE or event.queue != contact.rules.queue
+    moved = goes_elsewhere and moved_rules(partition, floor, contact, event)
+    keeps_step = not moved and event.reason in GIVEN_AWAY
     contact.state = "waiting"
     contact.agent_id = None
     contact.answered = False
     contact.parked_until = None
+    contact.opens_at = event.opens_at
     contact.bounces = 0
     contact.relaxed = contact.relaxed if keeps_step else 0
     contact.asked = contact.asked if event.reason in GIVEN_AWAY else ()
@@ -116,13 +124,14 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
 
 
 def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> bool:
-    """Take over the rules and the requirement of its own that a transfer names; whether they are others."""
-    entered = shared(floor, contact_of(event))
-    moved = (entered.rules, entered.own) != (contact.rules, contact.own)
-    contact.rules, contact.own = entered.rules, entered.own
-    if moved and floor.see(contact):
+    """Take over the rules and the requirement of its own that the event names; whether they are others."""
+    rules, own = pinned_rules(event, floor), event.own_requirement
+    if (replace(rules, version=contact.rules.version), own) == (contact.rules, contact.own):
+        return False
+    contact.rules, contact.own = floor.share(rules), floor.share(own)
+    if floor.see(contact):
         partition.mark("pool", floor, floor.pool.id, floor.pool)
-    return moved
+    return True
 
 
 def re_enter(floor: Floor, contact: Contact) -> None:
@@ -296,7 +305,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     wake_up(partition, floor, contact)
     contact.state = "assigned"
     contact.to_place = False
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     contact.agent_id = event.agent_id
     set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
@@ -331,7 +340,7 @@ def on_transferred(partition: Partition, floor: Floor, contact: Contact, event: 
     contact.state = "parked"
     contact.agent_id = None
     contact.to_place = False
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     contact.waiting_since = event.waiting_since
 
 
@@ -343,7 +352,7 @@ def on_parked(partition: Partition, floor: Floor, contact: Contact, event: Conta
     contact.to_place = False
     contact.parked_until = event.until
     contact.answered = contact.answered or event.reason == ANSWERED_ELSEWHERE
-    contact.last_agent_until = None
+    contact.last_agent_until = contact.opens_at = None
     fall_asleep(floor, contact)
 
 
@@ -363,32 +372,3 @@ def on_wrap_up_started(floor: Floor, contact: Contact, event: ContactWrapUpStart
 
 def on_wrap_up_extended(contact: Contact, event: ContactWrapUpExtended) -> None:
     contact.wrap_up_until, contact.wrap_up_extended = event.until, event.extended_seconds
-
-
-def on_ended(
-    partition: Partition, floor: Floor, contact: Contact, event: ContactClosed | ContactAbandoned
-) -> None:
-    if contact.state == "waiting":
-        floor.leave(contact)
-    floor.flag(contact, None)
-    free(partition, floor, contact)
-    wake_up(partition, floor, contact)
-    contact.to_place = False
-    del floor.contacts[contact.id]
-    closed = memory_of(contact, event)
-    floor.heads.pop(closed.id, None)
-    floor.closed[closed.id] = closed
-    partition.timers.of_closed(floor, closed)
-    partition.mark("contact", floor, contact.id, None)
-    partition.mark("closed", floor, closed.id, closed)
-
-
-def memory_of(contact: Contact, event: ContactClosed | ContactAbandoned) -> Closed:
-    base, generation = base_and_generation(contact.id)
-    abandoned = isinstance(event, ContactAbandoned)
-    return Closed(
-        id=base, last=contact.id, generation=generation, sequence=contact.sequence,
-        state="abandoned" if abandoned else "closed", until=event.at + CLOSED_KEPT_SECONDS * SECOND,
-        queue=contact.rules.queue, agent_id=event.agent_id,
-        resolution=event.reason if isinstance(event, ContactAbandoned) else event.resolution,
-    )  # fmt: skip

@@ -16,26 +16,24 @@ from libs.common.events.contacts import (
     ResponseObserved,
 )
 from libs.common.events.routing import ContactPriorityChanged
-from libs.common.events.values import Medium, Requirement, Visibility
-from libs.common.promises import matches
 from services.router.core import in_private
+from services.router.core.admission import queue_for, rules_of, traits_of
 from services.router.core.facts import ContactNoted, SpreadNoted
-from services.router.core.floor import EVERYONE, Floor
+from services.router.core.floor import Floor
 from services.router.core.limits import STRIKES_MAX
 from services.router.core.outcomes import Events
 from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of, urgency_of
-from services.router.core.requirements import PUBLIC
 from services.router.core.spread import spread_after, total_of
-from services.router.core.state import Closed, Contact, Queue, Rules, base_and_generation
+from services.router.core.state import Closed, Contact, base_and_generation
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
     REFERRED,
     Reason,
     closed,
     customer_left,
+    lined_up,
     offer_withdrawn,
     parked,
-    queued,
     released,
     resumed,
     wrapped_up,
@@ -48,19 +46,6 @@ class Previous(NamedTuple):
     contact_id: str | None
     strikes: int
     agent: str | None
-
-
-class MessageTraits(NamedTuple):
-    """What queues and targets match on."""
-
-    channel: str
-    medium: Medium
-    visibility: Visibility
-    account: str
-    queue: str
-    tier: str
-    language: str | None
-    topics: tuple[str, ...]
 
 
 # -- a contact opens --------------------------------------------------------------------------------------------
@@ -77,15 +62,15 @@ def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: P
     """A new piece of work."""
     contact = new_contact(floor, message, now, contact_id, previous)
     reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
-    entry = queued(floor, now, contact, reason, last_agent=previous.agent)
+    entry = lined_up(floor, now, contact, reason, last_agent=previous.agent)
     spread = total_of(message.reach)
-    return (entry, spread_noted(floor, now, contact, spread, now)) if spread else (entry,)
+    return (*entry, spread_noted(floor, now, contact, spread, now)) if spread else entry
 
 
 def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Contact:
     since = min(message.occurred_at, now)
-    queue = queue_for(floor, message)
-    kept = promise_of(floor, _traits(message, queue.id))
+    queue = queue_for(floor, message, previous.strikes)
+    kept = promise_of(floor, traits_of(message, queue.id, previous.strikes))
     return Contact(
         id=contact_id, rules=rules_of(queue, message.visibility, message.medium), account=message.account,
         channel=message.channel, medium=message.medium, visibility=message.visibility,
@@ -96,38 +81,6 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
         urgency=urgency_of(message.attributes), own=message.requirement,
     )  # fmt: skip
-
-
-def queue_for(floor: Floor, message: Message) -> Queue:
-    """The one that was asked for, else the first that matches, else everyone's."""
-    asked = floor.queues.get(message.queue or "")
-    if asked is not None and not asked.deleted:
-        return asked
-    traits = _traits(message, "")
-    matching = (queue for queue in floor.queue_order if matches(queue.match, traits))
-    return next(matching, None) or floor.queues.get(EVERYONE) or Queue(id=EVERYONE)
-
-
-def _traits(message: Message, queue: str) -> MessageTraits:
-    return MessageTraits(
-        message.channel, message.medium, message.visibility, message.account, queue,
-        message.tier, message.language, message.topics,
-    )  # fmt: skip
-
-
-def rules_of(queue: Queue, visibility: Visibility, medium: Medium) -> Rules:
-    """A queue without a requirement asks `public` of whoever takes a public contact."""
-    unset = PUBLIC if visibility == "public" else Requirement()
-    return Rules(
-        queue=queue.id,
-        requirement=unset if queue.requirement is None else queue.requirement,
-        relax=queue.relax,
-        offer_seconds=queue.offer_seconds_by_medium.get(medium, queue.offer_seconds),
-        offers_max=queue.offers_max,
-        wrap_up_seconds=queue.wrap_up_seconds,
-        parallel_offers=queue.parallel_offers,
-        auto_accept=medium in queue.auto_accept,
-    )
 
 
 # -- a contact goes on ------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Which agent, when several could take a contact that arrives, comes back or may now ask for less.
 
 In this order: the wanted proficiency is met; the lowest regret, in half points; the work held (for a call the least
-that is interruptible, for a chat the most chats, otherwise the least of all); the fewest requirements they can serve;
-the longest since their last assignment; the id. The customer's last agent goes first while the contact is held.
+that is interruptible, for a chat the most chats, otherwise the least of all); who prefers its queue; the fewest
+requirements they can serve; the longest since their last assignment; the id. The customer's last agent goes first while
+the contact is held.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
 
     Decliners are asked again when everybody able was, and nobody is being asked any more.
     """
+    if contact.opens_at is not None:
+        return None  # Its queue is closed.
     if contact.last_agent_until is not None:
         desk = last_agent(floor, contact)
         return Choice(desk) if desk is not None else None
@@ -110,12 +113,13 @@ def rank(floor: Floor, contact: Contact, able: list[Candidate], now: int) -> lis
     tops = floor.tops(now)
     own = floor.places.get(contact.id)
 
-    def order(one: Candidate) -> tuple[int, int, int, int, int, str]:
+    def order(one: Candidate) -> tuple[int, int, int, int, int, int, str]:
         met = wanted is None or one.peers.profile in wanted
         return (
             0 if met else 1,
             regret(one.peers, contact, tops, own),
             held(one.peers, contact),
+            0 if contact.rules.queue in one.peers.preferred else 1,
             one.peers.profile.versatility,
             one.last_assigned_at,
             one.agent_id,

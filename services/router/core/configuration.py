@@ -5,7 +5,6 @@ from __future__ import annotations
 from libs.common.events.commands import (
     DeleteAgent,
     DeletePool,
-    DeleteQueue,
     PutAgent,
     PutPolicy,
     PutPool,
@@ -15,7 +14,7 @@ from libs.common.events.escalations import TargetUpdated
 from libs.common.events.routing import AgentUpdated, PolicyUpdated, PoolUpdated, QueueUpdated
 from libs.common.events.values import Capacity, Requirement
 from services.router.core.facts import TargetKept
-from services.router.core.floor import EVERYONE, Floor
+from services.router.core.floor import Floor
 from services.router.core.interruption import is_sound as is_sound_interruption
 from services.router.core.limits import (
     BOOST_MAX,
@@ -24,10 +23,12 @@ from services.router.core.limits import (
     OFFER_SECONDS_MAX,
     OFFERS_MAX,
     PARALLEL_OFFERS_MAX,
+    PREFERRED_QUEUES_MAX,
     WRAP_UP_SECONDS_MAX,
 )
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
+from services.router.core.queue_changes import is_sound_admission, is_there
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
 
@@ -63,8 +64,10 @@ def on_put_policy(floor: Floor, put: PutPolicy, now: int) -> Events:
 
 
 def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
-    if not is_sound_queue(put):
+    if not is_sound_queue(put) or not is_sound_admission(put):
         return refused(put, now, 422, "invalid", {"queue_id": put.queue_id})
+    if put.overflow is not None and not is_there(floor, put.overflow.queue):
+        return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, "overflow": put.overflow.queue})
     known = floor.queues.get(put.queue_id)
     version = known.version + 1 if known is not None else 1
     updated = QueueUpdated(
@@ -73,7 +76,8 @@ def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
         offer_seconds_by_medium=dict(sorted(put.offer_seconds_by_medium.items())),
         parallel_offers=put.parallel_offers, auto_accept=put.auto_accept,
         offers_max=put.offers_max, wrap_up_seconds=put.wrap_up_seconds,
-        last_agent_seconds=put.last_agent_seconds,
+        last_agent_seconds=put.last_agent_seconds, when=put.when, hours=put.hours, closed=put.closed,
+        overflow=put.overflow, max_length=put.max_length,
     )  # fmt: skip
     return (updated, done(put, now, {"queue_id": put.queue_id, "config_version": version}))
 
@@ -99,23 +103,12 @@ def is_sound_requirement(requirement: Requirement) -> bool:
     return all(1 <= need.level <= LEVEL_MAX for need in needs)
 
 
-def on_delete_queue(floor: Floor, delete: DeleteQueue, now: int) -> Events:
-    known = floor.queues.get(delete.queue_id)
-    if known is None or known.deleted:
-        return refused(delete, now, 404, "not_found")
-    if delete.queue_id == EVERYONE:
-        return refused(delete, now, 409, "default_queue", {"queue_id": EVERYONE})
-    updated = QueueUpdated(
-        key=floor.key, at=now, queue_id=known.id, config_version=known.version + 1, deleted=True
-    )
-    return (updated, done(delete, now, {"queue_id": known.id, "deleted": True}))
-
-
 # -- agents -----------------------------------------------------------------------------------------------------
 
 
 def on_put_agent(floor: Floor, put: PutAgent, now: int) -> Events:
-    if not is_sound_capacity(put.capacity) or not all(1 <= v <= LEVEL_MAX for v in put.skills.values()):
+    levels = all(1 <= level <= LEVEL_MAX for level in put.skills.values())
+    if not levels or not is_sound_capacity(put.capacity) or len(put.preferred_queues) > PREFERRED_QUEUES_MAX:
         return refused(put, now, 422, "invalid", {"agent_id": put.agent_id})
     if not 0 <= put.missed_offers_max <= MISSED_OFFERS_MAX:
         return refused(put, now, 422, "invalid", {"agent_id": put.agent_id})

@@ -7,7 +7,20 @@ exactly one CommandDecided; what is for others is ignored. Offers are made by `S
 from __future__ import annotations
 
 from libs.common.events import Event, Settle, commands, contacts, escalations
-from services.router.core import arrivals, configuration, drain, facts, in_private, moves, offers, presence, work
+from services.router.core import (
+    arrivals,
+    configuration,
+    drain,
+    facts,
+    in_private,
+    moves,
+    offers,
+    overflow,
+    presence,
+    queue_changes,
+    skill_changes,
+    work,
+)
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, refused
 from services.router.core.partition import Partition
@@ -63,8 +76,10 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
         case commands.SetPresence(): return presence.on_set_presence(floor, event, now)
         case commands.PutAgent(): return configuration.on_put_agent(floor, event, now)
         case commands.DeleteAgent(): return configuration.on_delete_agent(floor, event, now)
+        case commands.DeleteSkill(): return skill_changes.on_delete_skill(floor, event, now)
         case commands.PutQueue(): return configuration.on_put_queue(floor, event, now)
-        case commands.DeleteQueue(): return configuration.on_delete_queue(floor, event, now)
+        case commands.CompileQueueHours(): return queue_changes.on_compile_queue_hours(floor, event, now)
+        case commands.DeleteQueue(): return queue_changes.on_delete_queue(floor, event, now)
         case commands.RequeueAgent(): return moves.on_requeue(floor, event, now)
         case commands.DrainQueue(): return drain.on_drain(floor, event, now)
         case commands.PutPolicy(): return configuration.on_put_policy(floor, event, now)
@@ -76,6 +91,8 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
 def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainDue, now: int) -> Events:
     match event:
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
+        case facts.OverflowDue(): return overflow.on_overflow_due(floor, event, now)
+        case facts.QueueOpened(): return overflow.on_queue_opened(floor, event, now)
         case facts.RelaxDue(): return work.on_relax_due(floor, event, now)
         case facts.ParkEnded(): return work.on_park_ended(floor, event, now)
         case facts.PrivateDue(): return in_private.on_due(floor, event, now)

@@ -21,8 +21,8 @@ ProfileKey = tuple[tuple[str, int], ...]
 CapacityKey = tuple[
     int, tuple[tuple[str, int], ...], tuple[tuple[str, int], ...], tuple[tuple[str, tuple[str, ...]], ...], int
 ]
-PeersKey = tuple[CapacityKey, int, tuple[tuple[Kind, int], ...], Margins]
-"""Capacity, units used, contacts held of each kind, and what may be paused or is kept."""
+PeersKey = tuple[CapacityKey, int, tuple[tuple[Kind, int], ...], Margins, tuple[str, ...]]
+"""Capacity, units used, contacts held of each kind, what may be paused or is kept, and preferred queues."""
 
 
 def profile_key(agent: Agent) -> ProfileKey:
@@ -86,11 +86,12 @@ class Profile:
 
 
 class Peers:
-    """Available agents of one profile, with the same capacity, as many contacts of each kind and as much to pause."""
+    """Available agents of one profile: with the same capacity and preferred queues, as many contacts of each kind, and
+    as much to pause."""
 
     __slots__ = (
         "_free_for_calls", "_room", "capacity", "chats", "counts", "interruptible", "key", "margins", "members",
-        "profile", "used",
+        "preferred", "profile", "used",
     )  # fmt: skip
 
     def __init__(self, key: PeersKey, profile: Profile, desk: Desk) -> None:
@@ -100,6 +101,7 @@ class Peers:
         self.counts = dict(desk.counts)
         self.used = desk.used
         self.margins = key[3]
+        self.preferred = desk.agent.preferred_queues
         self.chats = sum(n for (_, medium), n in self.counts.items() if medium == "live")
         self.interruptible = sum(n * cost(self.capacity, kind) for kind, n in self.counts.items() if kind[1] == "async")
         self.members: list[tuple[int, str]] = []
@@ -242,7 +244,7 @@ class Desk:
         agent, profile = self.agent, self.profile
         if agent.status != "available" or profile is None:
             return
-        key = (self.capacity, self.used, tuple(sorted(self.counts.items())), self.margins())
+        key = (self.capacity, self.used, tuple(sorted(self.counts.items())), self.margins(), agent.preferred_queues)
         peers = profile.peers.get(key)
         if peers is None:
             peers = profile.peers[key] = Peers(key, profile, self)

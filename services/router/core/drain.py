@@ -12,7 +12,7 @@ from itertools import islice
 
 from libs.common.events.commands import DrainQueue
 from libs.common.events.routing import ContactTransferred
-from services.router.core.arrivals import rules_of
+from services.router.core.admission import rules_of
 from services.router.core.facts import DrainDue, DrainSet
 from services.router.core.floor import Floor
 from services.router.core.limits import DRAIN_STEP, DRAINED_A_STEP

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from libs.common.events import Event, in_private, routing
 from libs.common.events.routing import ContactDecision
-from services.router.core import apply_agents, apply_contacts, apply_pauses, apply_priority, facts
+from services.router.core import (
+    apply_agents,
+    apply_contacts,
+    apply_ends,
+    apply_overflow,
+    apply_pauses,
+    apply_priority,
+    facts,
+)
 from services.router.core.desks import Desk
-from services.router.core.floor import Floor
+from services.router.core.floor import Floor, line_of
 from services.router.core.partition import Partition
 from services.router.core.state import Contact, Queue, Target, base_and_generation
 
@@ -17,10 +25,10 @@ def evolve(partition: Partition, event: Event) -> None:
         return
     floor = partition.floor(event.key)
     match event:
-        case routing.ContactQueued():
-            apply_contacts.on_queued(partition, floor, event)
         case ContactDecision():
-            on_contact(partition, floor, floor.contacts[event.contact_id], event)
+            before = line_of(floor.contacts.get(event.contact_id))
+            on_decision(partition, floor, event)
+            floor.count(before, line_of(floor.contacts.get(event.contact_id)))
         case facts.MemoryEnded():
             del floor.closed[event.contact_id]
             partition.mark("closed", floor, event.contact_id, None)
@@ -36,6 +44,13 @@ def evolve(partition: Partition, event: Event) -> None:
             on_configuration(partition, floor, event)
 
 
+def on_decision(partition: Partition, floor: Floor, event: ContactDecision) -> None:
+    if isinstance(event, routing.ContactQueued):
+        apply_contacts.on_queued(partition, floor, event)
+    else:
+        on_contact(partition, floor, floor.contacts[event.contact_id], event)
+
+
 def on_contact(partition: Partition, floor: Floor, contact: Contact, event: ContactDecision) -> None:
     contact.sequence += 1
     a = apply_contacts
@@ -49,6 +64,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
         case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
+        case routing.ContactOverflowed(): apply_overflow.on_overflowed(floor, contact, event)
         case routing.ContactPriorityChanged(): apply_priority.on_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
         case routing.ContactResumed(reason="unpaused"): apply_pauses.on_unpaused(floor, contact, event.at)
@@ -62,7 +78,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
         case routing.ContactClosed() | routing.ContactAbandoned():
-            a.on_ended(partition, floor, contact, event)
+            apply_ends.on_ended(partition, floor, contact, event)
             return
     partition.touch(floor, contact)
 
@@ -75,6 +91,10 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
             apply_contacts.end_hold(floor, contact)
         case facts.PauseSpent():
             apply_pauses.on_pause_spent(floor, contact, event.at)
+        case facts.OverflowDue():
+            apply_overflow.on_nowhere_to_overflow(contact)
+        case facts.QueueOpened():
+            apply_overflow.on_queue_opened(floor, contact, event)
         case facts.ContactNoted():
             apply_contacts.on_noted(floor, contact, event)
         case facts.SpreadNoted():
@@ -136,6 +156,8 @@ def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) ->
     queue.wrap_up_seconds, queue.last_agent_seconds = event.wrap_up_seconds, event.last_agent_seconds
     queue.offer_seconds_by_medium, queue.auto_accept = event.offer_seconds_by_medium, event.auto_accept
     queue.parallel_offers = event.parallel_offers
+    queue.when, queue.hours, queue.closed = event.when, event.hours, event.closed
+    queue.overflow, queue.max_length, queue.successor = event.overflow, event.max_length, event.successor
     floor.order_queues()
     partition.mark("queue", floor, queue.id, queue)
 

@@ -49,6 +49,9 @@ class Explanation:
     relaxed: int
     candidates: tuple[Candidate, ...]
     ahead: int
+    queue_version: int
+    """Of the rules that are pinned to it, as the target's version is; the weights are the pool's of now."""
+    target_version: int
     next_change_at: int | None
     """When something changes by itself: a relaxation, an end of waiting for somebody, lateness."""
     text: str
@@ -71,6 +74,8 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         relaxed=contact.relaxed,
         candidates=tuple(candidates(floor, contact)),
         ahead=count_ahead(floor, contact, score, now) if ahead is None else ahead,
+        queue_version=contact.rules.version,
+        target_version=contact.target_version,
         next_change_at=next_change_at(contact, now),
         text=in_words(contact, now),
     )
@@ -101,6 +106,8 @@ def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: 
         return "was asked and did not take it"
     if not desk.fits((contact.channel, contact.medium), desk.margins()):
         return at_capacity(desk, contact)
+    if contact.opens_at is not None:
+        return f"queue {contact.rules.queue} is closed"
     if contact.last_agent_until is not None and contact.last_agent != agent.id:
         return f"held for {contact.last_agent}"
     if chosen:

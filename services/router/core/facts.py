@@ -35,6 +35,16 @@ class HoldEnded(OfContact, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.hold"
 
 
+class OverflowDue(OfContact, frozen=True, kw_only=True):
+    type: ClassVar[str] = "timer.overflow"
+
+
+class QueueOpened(OfContact, frozen=True, kw_only=True):
+    """The queue in which it waits is open from now on."""
+
+    type: ClassVar[str] = "timer.queue_opened"
+
+
 class ParkEnded(OfContact, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.park"
 

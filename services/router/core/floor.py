@@ -55,6 +55,8 @@ class Floor:
         self.buckets: dict[BucketKey, Bucket] = {}
         self.places: dict[str, Bucket] = {}
         """Waiting contact → its bucket."""
+        self.lengths: dict[str, int] = {}
+        """Queue → how many wait in it or are on offer."""
         self.held: dict[str, dict[str, Contact]] = {}
         """Last agent → contacts held for them, in no bucket meanwhile."""
         self.bounced: dict[str, Contact] = {}
@@ -196,9 +198,20 @@ class Floor:
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
+    def count(self, before: str | None, after: str | None) -> None:
+        """A contact has left the line of one queue, and stands in another's."""
+        if before == after:
+            return
+        if before is not None:
+            self.lengths[before] -= 1
+        if after is not None:
+            self.lengths[after] = self.lengths.get(after, 0) + 1
+
     def enter(self, contact: Contact) -> None:
         """The contact is sought for: by its last agent, or in a bucket by anyone. It is nowhere yet."""
-        if contact.last_agent_until is not None and contact.last_agent is not None:
+        if contact.opens_at is not None:
+            pass  # Nowhere: its queue is closed.
+        elif contact.last_agent_until is not None and contact.last_agent is not None:
             self.held.setdefault(contact.last_agent, {})[contact.id] = contact
         else:
             bucket = self.places[contact.id] = self.bucket_of(contact)
@@ -338,6 +351,7 @@ class Floor:
             self.heads[base] = contact.id
         if contact.unroutable == NO_AGENT:
             self.dead_ends.append(contact.id)
+        self.count(None, line_of(contact))
         for holder in holders_of(contact):
             self.desks[holder].take(contact)
         if is_sought_for(contact):
@@ -354,6 +368,12 @@ class Floor:
                 scored.append((half_points(bucket.score(entry, now)), bucket))
         scored.sort(key=lambda item: -item[0])
         return scored
+
+
+def line_of(contact: Contact | None) -> str | None:
+    """The queue in whose line the contact stands; None when it doesn't wait for an agent."""
+    in_line = contact is not None and contact.state in ("waiting", "offered")
+    return contact.rules.queue if contact is not None and in_line else None
 
 
 def holders_of(contact: Contact) -> tuple[str, ...]:

@@ -68,6 +68,23 @@ DRAINED_A_STEP: Final = 500
 DRAIN_STEP: Final = SECOND // 10
 """Microseconds between two steps, so that everybody else is served meanwhile."""
 
+# Rules of queues.
+RULE_DEPTH_MAX: Final = 8
+RULE_LEAVES_MAX: Final = 64
+RULE_VALUES_MAX: Final = 50
+"""Of one comparison with a list."""
+OPEN_INTERVALS_MAX: Final = 5_000
+"""Of a queue's business hours."""
+LENGTH_MAX: Final = 1_000_000
+"""The largest bound on how many wait in a queue."""
+OVERFLOW_SECONDS_MAX: Final = 31 * 86_400
+MIGRATED_AT_ONCE_MAX: Final = 500
+"""Waiting contacts that move in the commit that deletes their queue."""
+CHANGED_AT_ONCE_MAX: Final = 500
+"""Agents and queues that change in the commit that replaces a skill."""
+PREFERRED_QUEUES_MAX: Final = 20
+"""Of one agent."""
+
 # Memory.
 CLOSED_KEPT_SECONDS: Final = 24 * 3_600
 DEAD_ENDS_A_LOOK: Final = 100

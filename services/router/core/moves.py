@@ -29,7 +29,8 @@ from libs.common.events.routing import (
     ContactResumed,
     ContactTransferred,
 )
-from services.router.core.arrivals import rules_of, since_unanswered
+from services.router.core.admission import rules_of
+from services.router.core.arrivals import since_unanswered
 from services.router.core.configuration import is_sound_requirement
 from services.router.core.desks import Desk, cost, has_room
 from services.router.core.explain import reason_against
@@ -43,6 +44,7 @@ from services.router.core.transitions import (
     assigned,
     finished,
     flag_ended,
+    lined_up,
     offer_withdrawn,
     queued,
     released,
@@ -74,7 +76,7 @@ def on_transfer(floor: Floor, contact: Contact, transfer: TransferContact, now: 
             if not is_sound_requirement(needed):
                 return refused(transfer, now, 422, "invalid", contact_state(contact))
             rules = replace(contact.rules, requirement=needed, relax=())
-            return waits_elsewhere(floor, contact, transfer, replace(contact, rules=rules, own=None), now)
+            return asks_for_other(floor, contact, transfer, replace(contact, rules=rules, own=None), now)
         case _:
             return refused(transfer, now, 422, "invalid", contact_state(contact))
 
@@ -84,7 +86,11 @@ def to_queue(floor: Floor, contact: Contact, transfer: TransferContact, queue_id
     if queue is None:
         return refused(transfer, now, 422, "unknown_queue", contact_state(contact))
     moved = replace(contact, rules=rules_of(queue, contact.visibility, contact.medium))
-    return waits_elsewhere(floor, contact, transfer, moved, now)
+    left = leaves(floor, contact, now, to_queue=queue_id)
+    steps = lined_up(floor, now, moved, "transferred", since=age(contact, now))
+    came_to = [step.queue for step in steps if isinstance(step, ContactQueued)]
+    state = contact_state(moved, "waiting") | {"queue": came_to[-1]}
+    return (*left, *steps, done(transfer, now, state))
 
 
 def open_queue(floor: Floor, queue_id: str) -> Queue | None:
@@ -93,10 +99,10 @@ def open_queue(floor: Floor, queue_id: str) -> Queue | None:
     return None if queue is None or queue.deleted else queue
 
 
-def waits_elsewhere(floor: Floor, contact: Contact, transfer: TransferContact, moved: Contact, now: int) -> Events:
-    """`moved`: the contact as it is after the transfer."""
-    goal = {"to_queue": transfer.to_queue, "requirement": transfer.requirement}
-    steps = (*leaves(floor, contact, now, **goal), queued_again(floor, contact, moved, now))
+def asks_for_other(floor: Floor, contact: Contact, transfer: TransferContact, moved: Contact, now: int) -> Events:
+    """`moved`: the contact as it is after the transfer, in the queue where it was."""
+    left = leaves(floor, contact, now, requirement=transfer.requirement)
+    steps = (*left, queued_again(floor, contact, moved, now))
     return (*steps, done(transfer, now, contact_state(moved, "waiting")))
 
 

@@ -4,7 +4,7 @@
    earliest a + T inside the channel. The pointer must be plain round robin: counters would break the bound on waiting.
 2. Express: a whole credit, and a public contact of reach ≥ 1,000 fits: the largest reach. The credit is spent only if
    that differs from the main pick.
-3. Main: the highest score; of equals the lower id.
+3. Main: the highest score; of equals what stands in a queue that the agent prefers, then the lower id.
 
 Where nothing waits that fits, an agent is asked beside others for a contact whose queue wants several asked at once.
 """
@@ -54,8 +54,8 @@ def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
         fronts += held_fronts(floor, desk, now)
     if not fronts:
         return beside(floor, desk, now)
-    main = highest(fronts)[2]
     agent = desk.agent
+    main = highest(floor, fronts, agent)[2]
     ageing = min(AGEING_CREDIT_MAX, agent.ageing_credit + AGEING_CREDIT_A_PICK)
     express = min(EXPRESS_CREDIT_MAX, agent.express_credit + EXPRESS_CREDIT_A_PICK)
     lane: Lane = "main"
@@ -83,7 +83,7 @@ def beside(floor: Floor, desk: Desk, now: int) -> Pick | None:
     fronts = fronts_of(floor, fitting(floor, desk, short=True), now) if floor.short else []
     if not fronts:
         return None
-    agent, chosen = desk.agent, highest(fronts)[2]
+    agent, chosen = desk.agent, highest(floor, fronts, desk.agent)[2]
     return Pick(
         contact=floor.contacts[chosen],
         lane="main",
@@ -148,15 +148,23 @@ def held_fronts(floor: Floor, desk: Desk, now: int) -> Iterator[Front]:
             yield (*score_of(contact, now), contact.id)
 
 
-def highest(fronts: list[Front]) -> Front:
+def highest(floor: Floor, fronts: list[Front], agent: Agent) -> Front:
+    """The front of the highest score; of equal ones that of a queue that the agent prefers, then of the lower id."""
     best = fronts[0]
     best_late, best_unit, _ = best
     for front in fronts:
         left, right = front[0] * best_unit, best_late * front[1]
-        if left > right or (left == right and front[2] < best[2]):
+        if left > right or (left == right and _before(floor, agent, front[2], best[2])):
             best = front
             best_late, best_unit, _ = best
     return best
+
+
+def _before(floor: Floor, agent: Agent, one: str, other: str) -> bool:
+    def rank(contact_id: str) -> tuple[bool, str]:
+        return floor.contacts[contact_id].rules.queue not in agent.preferred_queues, contact_id
+
+    return rank(one) < rank(other)
 
 
 def oldest(floor: Floor, buckets: list[Bucket], agent: Agent, now: int) -> tuple[str, str] | None:

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from libs.common.events.values import (
+    BusinessHours,
     Capacity,
+    ClosedPolicy,
     Match,
     Medium,
     Metric,
+    Overflow,
+    Predicate,
     PresenceStatus,
     RelaxStep,
     Requirement,
@@ -71,6 +75,9 @@ class Rules:
     wrap_up_seconds: int = 0
     parallel_offers: int = 1
     auto_accept: bool = False
+    overflow: Overflow | None = None
+    version: int = 0
+    """Of the queue, when the contact entered it; 0 for a queue that was never configured."""
 
 
 @dataclass(slots=True)
@@ -96,6 +103,13 @@ class Queue:
     offer_seconds_by_medium: dict[Medium, int] = field(default_factory=dict)
     parallel_offers: int = 1
     auto_accept: tuple[Medium, ...] = ()
+    when: Predicate | None = None
+    hours: BusinessHours | None = None
+    closed: ClosedPolicy = "wait"
+    overflow: Overflow | None = None
+    max_length: int | None = None
+    successor: str | None = None
+    """Where a deleted queue's contacts go when they come back to it."""
 
 
 @dataclass(slots=True)
@@ -186,6 +200,12 @@ class Contact:
     """Nothing of the customer's is unanswered; a call is answered by being connected."""
     wrote_at: int = 0
     """When the customer last wrote again; 0 for never since it opened."""
+    entered_at: int = 0
+    """When it came to wait in its queue: what overflow by time counts from."""
+    been: tuple[str, ...] = ()
+    """Queues that it has overflowed from: it enters none of them again by overflow."""
+    opens_at: int | None = None
+    """Its queue is closed: until then nobody is sought for it."""
     to_place: bool = False
     """Nobody has been sought for it yet: the next `Settle` does."""
     offers_made: int = 0

@@ -118,14 +118,24 @@ def private_due(contact: Contact) -> int:
     return contact.moved_to_private_at + PRIVATE_ACKNOWLEDGED_SECONDS_MAX * SECOND
 
 
+def overflow_due(contact: Contact) -> int:
+    """When it has waited in its queue for too long; 0 when it may wait for ever, or has been where it would go."""
+    overflow = contact.rules.overflow
+    if overflow is None or overflow.after_seconds is None or overflow.queue in contact.been:
+        return 0
+    return contact.entered_at + overflow.after_seconds * SECOND
+
+
 def contact_due(contact: Contact) -> int:
     return _earliest(state_due(contact), private_due(contact))
 
 
 def state_due(contact: Contact) -> int:
     match contact.state:
+        case "waiting" if contact.opens_at is not None:
+            return contact.opens_at
         case "waiting":
-            return _earliest(relax_due(contact), contact.last_agent_until or 0)
+            return _earliest(_earliest(relax_due(contact), overflow_due(contact)), contact.last_agent_until or 0)
         case "offered":
             answer = _earliest(contact.offer_expires_at or 0, contact.last_agent_until or 0)
             return _earliest(relax_due(contact), answer)
@@ -147,6 +157,10 @@ def contact_event(contact: Contact, due: int, key: str) -> Event | None:
     match contact.state:
         case "offered" if contact.offer_expires_at == due:
             return facts.OfferTimedOut(key=key, at=due, contact_id=contact.id)
+        case "waiting" if contact.opens_at == due:
+            return facts.QueueOpened(key=key, at=due, contact_id=contact.id)
+        case "waiting" if overflow_due(contact) == due:
+            return facts.OverflowDue(key=key, at=due, contact_id=contact.id)
         case "waiting" | "offered" if contact.last_agent_until == due:
             return facts.HoldEnded(key=key, at=due, contact_id=contact.id)
         case "waiting" | "offered":

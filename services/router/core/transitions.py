@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, Literal
 
-from libs.common.events import SECOND
+from libs.common.events import SECOND, Event
 from libs.common.events.routing import (
     ContactAbandoned,
     ContactAssigned,
     ContactClosed,
+    ContactOverflowed,
     ContactParked,
     ContactQueued,
     ContactReleased,
@@ -19,32 +21,34 @@ from libs.common.events.routing import (
     ContactWrapUpStarted,
     OfferWithdrawn,
 )
+from services.router.core.admission import Hop, OverflowReason, hops, opening, refusal, rules_of, standing, takes
 from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
 from services.router.core.pauses import makes_room, paused_for
 from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
-from services.router.core.state import Contact, Offer, offer_id
+from services.router.core.state import Contact, Offer, Queue, Rules, offer_id
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
 """The resolution of a contact that goes on in another pool."""
-Reason = Literal["opened", "reopened", "resumed", "released", "transferred"]
+Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed"]
 
 
 def queued(
     floor: Floor, now: int, contact: Contact, reason: Reason, *,
     signals: Signals | None = None, since: int | None = None, last_agent: str | None = None,
+    opens_at: int | None = None,
 ) -> ContactQueued:  # fmt: skip
     """The contact waits from now on, by the rules and the promise that are pinned to it."""
     signals = signals or signals_of(contact)
     since = contact.waiting_since if since is None else since
     boost = boost_of(floor.policy.weights, signals, contact.raised)
-    queue = floor.queues.get(contact.rules.queue)
+    rules = rules_now(floor, contact)
+    queue = floor.queues.get(rules.queue)
     kept = Kept(contact.target, contact.target_version, contact.target_seconds)
     most_seconds = queue.last_agent_seconds if queue is not None else 45
     until = last_agent_until(floor, last_agent, since, boost.whole, kept, most_seconds, now)
-    rules = contact.rules
     return ContactQueued(
         key=floor.key, at=now, contact_id=contact.id, reason=reason, queue=rules.queue,
         account=contact.account, channel=contact.channel, medium=contact.medium,
@@ -57,10 +61,72 @@ def queued(
         attributes=contact.attributes, requirement=rules.requirement, own_requirement=contact.own,
         relax=rules.relax, offer_seconds=rules.offer_seconds, offers_max=rules.offers_max,
         parallel_offers=rules.parallel_offers, auto_accept=rules.auto_accept,
-        wrap_up_seconds=rules.wrap_up_seconds, raised=contact.raised, boost=boost.whole,
-        terms=named(boost.terms), target=kept.target, target_version=kept.version, target_seconds=kept.seconds,
-        policy_version=floor.policy.version,
+        wrap_up_seconds=rules.wrap_up_seconds, opens_at=opens_at, overflow=rules.overflow,
+        raised=contact.raised, boost=boost.whole, terms=named(boost.terms), target=kept.target,
+        target_version=kept.version, target_seconds=kept.seconds, policy_version=floor.policy.version,
     )  # fmt: skip
+
+
+def rules_now(floor: Floor, contact: Contact) -> Rules:
+    """Those that are pinned to it; of a queue that was migrated, its successor's."""
+    queue = floor.queues.get(contact.rules.queue)
+    if queue is None or queue.successor is None:
+        return contact.rules
+    return rules_of(standing(floor, queue.id), contact.visibility, contact.medium)
+
+
+def lined_up(
+    floor: Floor, now: int, contact: Contact, reason: Reason, *,
+    signals: Signals | None = None, since: int | None = None, last_agent: str | None = None,
+) -> Events:  # fmt: skip
+    """The contact comes to its queue, goes on from there if it is turned away, and is flagged where it is refused."""
+    queue = floor.queues.get(rules_now(floor, contact).queue)
+    opens_at = None if queue is None else opening(queue, now)
+    entry = queued(
+        floor, now, contact, reason, signals=signals, since=since, last_agent=last_agent, opens_at=opens_at
+    )
+    if queue is None or takes(floor, queue, now):
+        return (entry,)
+    came = replace(
+        contact, last_agent=last_agent, waiting_since=entry.waiting_since, **(signals or signals_of(contact))._asdict()
+    )
+    return (entry, *gone_on(floor, now, came, queue))
+
+
+def gone_on(floor: Floor, now: int, contact: Contact, queue: Queue) -> Events:
+    """What follows when a contact has come to a queue: on to others, and a flag where the last one refuses it."""
+    events: list[Event] = []
+    been, here = contact.been, queue
+    for hop in hops(floor, queue, been, now):
+        rules = rules_of(here, contact.visibility, contact.medium)
+        events += moved_on(floor, now, replace(contact, been=been, rules=rules), hop)
+        been, here = (*been, here.id), hop.queue
+    reason = refusal(floor, here, now)
+    if reason is not None:
+        events.append(ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=reason))
+    return tuple(events)
+
+
+def overflowed(floor: Floor, now: int, contact: Contact, goal: Queue, reason: OverflowReason) -> Events:
+    """The contact leaves the queue that it waits in for another, which may turn it away as well."""
+    there = replace(contact, been=(*contact.been, contact.rules.queue))
+    return (
+        *offer_withdrawn(floor, now, contact, reason),
+        *flag_ended(floor, now, contact, "overflowed"),
+        *moved_on(floor, now, contact, Hop(goal, reason)),
+        *gone_on(floor, now, there, goal),
+    )
+
+
+def moved_on(floor: Floor, now: int, contact: Contact, hop: Hop) -> Events:
+    """One hop; age and promise stay what they are."""
+    there = replace(contact, rules=rules_of(hop.queue, contact.visibility, contact.medium))
+    step = ContactOverflowed(
+        key=floor.key, at=now, contact_id=contact.id, from_queue=contact.rules.queue, queue=hop.queue.id,
+        reason=hop.reason,
+    )  # fmt: skip
+    opens_at = opening(hop.queue, now)
+    return (step, queued(floor, now, there, "overflowed", last_agent=contact.last_agent, opens_at=opens_at))
 
 
 def _is_able(floor: Floor, contact: Contact, agent_id: str | None) -> bool:
@@ -141,7 +207,7 @@ def resumed(
     last_agent = contact.agent_id or contact.last_agent
     return (
         resume,
-        queued(floor, now, contact, "resumed", since=since, signals=signals, last_agent=last_agent),
+        *lined_up(floor, now, contact, "resumed", since=since, signals=signals, last_agent=last_agent),
     )
 
 

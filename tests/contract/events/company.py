@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from libs.common.events import SECOND, Event, commands, contacts
-from libs.common.events.values import Capacity, EscalationStep, Match, Reach, RelaxStep, Requirement, SkillNeed
+from libs.common.events.values import (
+    BusinessHours,
+    Capacity,
+    EscalationStep,
+    Match,
+    Overflow,
+    Predicate,
+    Reach,
+    RelaxStep,
+    Requirement,
+    SkillNeed,
+)
 
 KEY = "acme/main"
 EVERYWHERE = "acme/*"
@@ -115,6 +126,7 @@ def happenings() -> Iterator[Step]:
     yield from leases_and_offers_end()
     yield from moved()
     yield from interrupted()
+    yield from waits_for_too_long()
 
 
 def answered_and_back() -> Iterator[Step]:
@@ -211,3 +223,17 @@ def interrupted() -> Iterator[Step]:
         yield command(commands.AcceptOffer, offer_id=offer(number), agent_id="dan")
         yield 5
     yield command(commands.CloseContact, contact_id=con(14), agent_id="dan", resolution="solved")
+
+
+def waits_for_too_long() -> Iterator[Step]:
+    """Nobody is there, and its queue keeps a contact for a minute only."""
+    wide, gold = Predicate(field="reach", op="gte", value=1_000), Predicate(field="tier", op="eq", value="gold")
+    yield command(
+        commands.PutQueue, queue_id="press", order=5, match=Match(visibility="public"), max_length=50,
+        when=Predicate(all=(wide, gold)),
+        requirement=Requirement(all=(SkillNeed(skill="press"),)),
+        hours=BusinessHours(hours="Mo-Su 09:00-23:00", timezone="Europe/Rome", open=open_days(40)),
+        closed="overflow", overflow=Overflow(queue="social", after_seconds=60, longer_than=20),
+    )  # fmt: skip
+    yield post(20)
+    yield 60

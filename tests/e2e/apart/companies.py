@@ -81,7 +81,7 @@ def at_work(company: Company) -> None:
     company.ids = {f"{kind}_id": f"{own}-{kind}" for kind in kinds} | {
         "account": f"{own}-account", "subscription_id": f"{own}-hook", "key_id": f"{own}-viewer",
         "workspace_id": own, "contact_id": opened["contact_id"], "customer_id": opened["customer_id"],
-        "offer_id": f"{opened['contact_id']}.offer.1", "delivery_id": told["id"],
+        "offer_id": f"{opened['contact_id']}.offer.1", "delivery_id": told["id"], "skill": own,
     }  # fmt: skip
 
 

@@ -71,8 +71,6 @@ async def test_an_agents_name_is_not_on_the_log(site: Site, world: Any) -> None:
         ("the pool must exist", "/v1/agents/bob", {"pool": "nowhere"}, "unknown_pool"),
         ("levels end at 5", "/v1/agents/bob", {"skills": {"public": 6}}, "invalid"),
         ("unknown fields", "/v1/agents/bob", {"nmae": "Bob"}, "invalid"),
-        ("hours aren't built", "/v1/queues/q", {"hours": "Mo-Su 08:00-22:00"}, "not_supported"),
-        ("overflow isn't built", "/v1/queues/q", {"overflow": {"queue": "everyone"}}, "not_supported"),
         ("at most five at once", "/v1/queues/q", {"parallel_offers": 6}, "invalid"),
         ("a medium is known", "/v1/queues/q", {"auto_accept": ["fax"]}, "invalid"),
         ("a time-out lasts a second", "/v1/queues/q", {"offer_seconds_by_medium": {"voice": 0}}, "invalid"),

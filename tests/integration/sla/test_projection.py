@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
+from libs.common.calendars import DAY, Hours, compile_hours
 from libs.common.commands import Commands
 from libs.common.errors import Problem
 from libs.common.events import SECOND, SLA_STATE
@@ -15,7 +16,6 @@ from libs.common.log import Record
 from libs.common.postgres import Database
 from services.sla import upkeep
 from services.sla.api import put_calendar_command
-from services.sla.calendars import DAY, Hours, compile_hours
 from services.sla.core.state import Contact
 from services.sla.projection import PARTS, SlaMirror
 from services.sla.projection import SlaProjection as Projection

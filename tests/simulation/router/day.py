@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from libs.common.events import SECOND, Event, commands, contacts, routing
-from libs.common.events.values import Match, Reach, Requirement
+from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement
 from services.auditor.promises import Auditor, Violation
 from services.router.core.core import RouterCore
 from tests.simulation.router import builders as b
@@ -20,6 +20,8 @@ from tests.simulation.router.driver import PoolDriver
 HOURS = 3
 ALL_INTERRUPT = {"async": ("live", "voice"), "live": ("voice",)}
 SKILLS = ("billing", "tech", "vip", "lang:it", "lang:de")
+OPEN = tuple((b.START + first * SECOND, b.START + last * SECOND) for first, last in ((1_800, 3_600), (7_200, 200_000)))
+"""When queues with hours are open: closed at first and once more, and open when the last agents come."""
 QUIET_SECONDS = 4 * 3_600
 """After the day: time enough for every timer and for the last agents to serve whoever is left."""
 
@@ -38,6 +40,8 @@ class Day:
         self.opened: list[str] = []
         self.restores = sorted(Random(-seed - 1).randrange(HOURS * 3_600) for _ in range(restores))
         self.diligent = False
+        self.doors = Random(-seed - 7)
+        """Draws what queues do at their doors; the rest of the day is as it would be without."""
 
     # -- the script ---------------------------------------------------------------------------------------------
 
@@ -50,6 +54,10 @@ class Day:
         for _ in range(self.random.randint(5, 20)):
             self._plan_move(self.random.randrange(HOURS * 3_600))
         self._plan_new_weights_and_privacy(Random(-self.seed - 2))
+        for _ in range(self.doors.randint(0, 3)):
+            goal = self.doors.choice([None, "q0", "q1", "everyone"])
+            gone = b.make(commands.DeleteQueue, queue_id=self.doors.choice(["q0", "q2"]), unused=True, migrate_to=goal)
+            self._plan(self.doors.randrange(HOURS * 3_600), gone)
         self._play(HOURS * 3_600)
         self._closing_time()
         self._play(HOURS * 3_600 + QUIET_SECONDS)
@@ -83,8 +91,24 @@ class Day:
             offer_seconds=r.choice([5, 20, 60]), parallel_offers=r.choice([1, 1, 2, 3, 5]),
             offer_seconds_by_medium=r.choice([{}, {}, {"voice": 10}]),
             auto_accept=r.choice([(), (), ("voice",), ("live", "voice")]), offers_max=r.randint(1, 5),
-            wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]),
+            wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]), **self._door(queue_id),
         )  # fmt: skip
+
+    def _door(self, queue_id: str) -> dict[str, Any]:
+        """Half the queues take whoever comes; of the others some keep hours, some are short, some send on."""
+        r = self.doors
+        if r.random() < 0.5:
+            return {}
+        goal = r.choice([one for one in ("q0", "q1", "q2", "everyone") if one != queue_id])
+        after, longer = r.choice([(5, None), (60, 3), (600, None), (None, 1)])
+        hours = r.choice([None, BusinessHours(hours="of the test", open=OPEN)])
+        return {
+            "overflow": Overflow(queue=goal, after_seconds=after, longer_than=longer),
+            "max_length": r.choice([None, 1, 4]), "hours": hours,
+            "closed": r.choice(["wait", "overflow", "refuse"]) if hours is not None else "wait",
+            "when": r.choice([None, Predicate(field="reach", op="gte", value=1_000),
+                              Predicate(not_=Predicate(field="topics", op="exists", value=True))]),
+        }  # fmt: skip
 
     def _agent(self, agent_id: str) -> tuple[Event, ...]:
         r = self.random
@@ -225,6 +249,9 @@ class Day:
         end = b.make(commands.CloseContact, **about)
         if r.random() < 0.2 and not self.diligent:
             end = r.choice([b.make(commands.ReleaseContact, **about), b.make(commands.ParkContact, **about)])
+        if self.doors.random() < 0.15 and not self.diligent:
+            goal = self.doors.choice(["q0", "everyone"])
+            self._soon(after // 3, b.make(commands.TransferContact, **about, to_queue=goal))
         self._soon(after, end)
 
     # -- time ---------------------------------------------------------------------------------------------------

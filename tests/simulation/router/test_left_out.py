@@ -26,8 +26,9 @@ def left_out(floor: Floor) -> Iterator[str]:
 
 
 def wants_more(contact: Contact) -> bool:
-    """It waits for anybody, or is being asked of too few; a flagged one is for who becomes free."""
-    held = contact.last_agent_until is not None or contact.unroutable == NOBODY_ANSWERS
+    """It waits for anybody, or is being asked of too few; a flagged one is for who becomes free, and behind a closed
+    door nobody is asked."""
+    held = contact.last_agent_until is not None or contact.unroutable == NOBODY_ANSWERS or contact.opens_at is not None
     asked_in_vain, live = contact.bounces, len(contact.offers)
     few = live < contact.rules.parallel_offers and asked_in_vain + live < contact.rules.offers_max
     return not held and (contact.state == "waiting" or (contact.state == "offered" and few))

@@ -195,6 +195,17 @@ def test_nobody_waits_for_ever(rule: str, then: list[Event], found: list[str]) -
     assert [one.promise for one in auditor.pass_time(60 * SECOND + 1)] == found, rule
 
 
+@pytest.mark.parametrize(("rule", "second", "found"), [
+    ("its queue isn't open yet",           100,  []),
+    ("it has just opened",                 160,  []),
+    ("and nobody was told since it did",   161,  ["P9"]),
+])  # fmt: skip
+def test_a_wait_begins_when_the_queue_opens(rule: str, second: int, found: list[str]) -> None:
+    auditor = Auditor(wait_max_seconds=60)
+    audit(*READY, queued(opens_at=100 * SECOND), auditor=auditor)
+    assert [one.promise for one in auditor.pass_time(second * SECOND)] == found, rule
+
+
 @pytest.mark.parametrize(("rule", "sequence", "at", "found"), [
     ("in order", 2, 0, []), ("a gap", 3, 0, ["P10"]), ("twice", 1, 0, ["P10"]), ("back in time", 2, -1, ["P10"]),
 ])  # fmt: skip

@@ -3,11 +3,13 @@
 import pytest
 from pydantic import ValidationError
 
-from libs.common.errors import NotSupported
+from libs.common.errors import Invalid
 from libs.common.events.values import Capacity, Match, Requirement, SkillNeed
 from libs.common.matching import MatchBody
 from services.router.api_models import AgentBody, CapacityBody, ParkBody, QueueBody, Weights
 from services.router.api_models import Requirement as RequirementBody
+
+AT = 1_795_000_000_000_000
 
 
 def test_a_medium_without_a_cost_keeps_its_usual_one() -> None:
@@ -60,12 +62,39 @@ def test_a_moment_is_an_instant_in_utc() -> None:
     assert ParkBody().until_instant() is None
 
 
-@pytest.mark.parametrize("field", [{"hours": "Mo-Su"}, {"timezone": "Europe/Rome"}, {"country": "IT"},
-                                   {"overflow": {}}])  # fmt: skip
-def test_a_queue_refuses_what_is_not_built(field: dict[str, object]) -> None:
-    with pytest.raises(NotSupported) as refused:
-        QueueBody.model_validate(field).refuse_what_is_not_built()
-    assert refused.value.errors[0].pointer == "/" + next(iter(field))
+HOURS = "Mo-Fr 09:00-18:00"
+
+
+@pytest.mark.parametrize(
+    ("rule", "body", "pointer"),
+    [
+        ("a place of no hours", {"timezone": "Europe/Rome"}, "/timezone"),
+        ("a country of no hours", {"country": "IT"}, "/country"),
+        ("never closed", {"closed": "refuse"}, "/closed"),
+        ("closed without a way out", {"hours": HOURS, "closed": "overflow"}, "/closed"),
+        ("overflow into itself", {"overflow": {"queue": "care", "after_seconds": 60}}, "/overflow/queue"),
+        ("overflow of nobody", {"overflow": {"queue": "all"}}, "/overflow"),
+        ("a time zone that nobody knows", {"hours": HOURS, "timezone": "Europe/Rom"}, "/timezone"),
+        ("no hours", {"hours": "9 to 5"}, "/hours"),
+        ("never open", {"hours": "off"}, "/hours"),
+        ("a comment", {"hours": 'Mo 09:00-10:00 "ask Mario"'}, "/hours"),
+        ("public holidays of no country", {"hours": "Mo-Fr 09:00-18:00; PH off"}, "/country"),
+        ("a field that isn't one", {"when": {"field": "mood", "op": "eq", "value": "bad"}}, "/when/field"),
+        ("an op that isn't for it", {"when": {"not": {"field": "topics", "op": "gt", "value": 1}}}, "/when/not/op"),
+    ],
+)
+def test_what_is_wrong_is_named(rule: str, body: dict[str, object], pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        QueueBody.model_validate(body).admission("care", AT)
+    assert refused.value.errors[0].pointer == pointer, rule
+
+
+def test_hours_become_a_table_of_what_comes() -> None:
+    body = QueueBody(hours=HOURS, timezone="Europe/Rome")
+    hours = body.admission("care", AT)["hours"]
+    assert (hours.hours, hours.timezone, hours.country) == (HOURS, "Europe/Rome", None)
+    assert all(closes > AT for _, closes in hours.open)
+    assert len(hours.open) > 250
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from libs.common.calendars import DAY, Hours, Table, between, compile_hours, outdated
 from libs.common.errors import Invalid, NotSupported
 from libs.common.events.codec import instant, rfc3339
-from services.sla.calendars import DAY, Hours, Table, between, compile_hours, outdated
 
 NOW = instant("2026-11-22T09:00:00Z")
 

@@ -1,5 +1,4 @@
-"""Opening hours → a table of open intervals in UTC, 35 days back and 400 days ahead. What the same hours were open
-before that, the core keeps.
+"""Opening hours → a table of open intervals in UTC, 35 days back and 400 days ahead.
 
 Hours are in the syntax of OpenStreetMap. Public holidays (`PH`) come from the `holidays` package, which knows the
 regions too: `PH` is rewritten into dates before the hours are parsed. What an intake can't mean is refused aloud:
@@ -21,13 +20,14 @@ from opening_hours import OpeningHours, State, validate
 from libs.common.errors import FieldError, Invalid, NotSupported
 from libs.common.events import SECOND
 from libs.common.events.codec import EPOCH
-from services.sla.core.limits import INTERVALS_PER_CALENDAR_MAX
 
 DAYS_BACK: Final = 35
 DAYS_AHEAD: Final = 400
 DAYS_KEPT_AHEAD: Final = 365
 """A table that reaches less far is compiled again."""
 HOURS_CHARACTERS_MAX: Final = 500
+INTERVALS_MAX: Final = 5_000
+"""Of one table."""
 DAY: Final = 86_400 * SECOND
 
 Table = tuple[tuple[int, int], ...]
@@ -40,7 +40,7 @@ _UNSUPPORTED: Final = re.compile(r"\bSH\b|sunrise|sunset|dawn|dusk|easter|unknow
 
 
 class Hours(NamedTuple):
-    """What a calendar is compiled from. `country` is ISO 3166-1, `subdivision` one of its regions."""
+    """What a table is compiled from. `country` is ISO 3166-1, `subdivision` one of its regions."""
 
     hours: str
     timezone: str = "UTC"
@@ -60,8 +60,8 @@ def compile_hours(hours: Hours, now: int) -> Table:
     for opens, closes, state, _ in parsed.intervals(start, end):
         if state == State.OPEN:
             add(found, max(_instant(opens), first), min(_instant(closes), last))
-        if len(found) > INTERVALS_PER_CALENDAR_MAX:
-            raise Invalid(errors=[FieldError("/hours", f"open more than {INTERVALS_PER_CALENDAR_MAX} times")])
+        if len(found) > INTERVALS_MAX:
+            raise Invalid(errors=[FieldError("/hours", f"open more than {INTERVALS_MAX} times")])
     return tuple(found)
 
 

@@ -1,0 +1,146 @@
+"""Changes of a queue that concern what is in it, and what refers to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final
+
+from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
+from libs.common.events.routing import QueueUpdated
+from libs.common.events.values import BusinessHours, Overflow
+from services.router.core.floor import EVERYONE, Floor, line_of
+from services.router.core.limits import LENGTH_MAX, MIGRATED_AT_ONCE_MAX, OPEN_INTERVALS_MAX, OVERFLOW_SECONDS_MAX
+from services.router.core.outcomes import Events, done, refused
+from services.router.core.predicates import flaws
+from services.router.core.state import Contact, Queue
+from services.router.core.transitions import overflowed
+
+CONFIGURED: Final = tuple(
+    name for name in QueueUpdated.__struct_fields__ if name in Queue.__slots__ and name not in ("deleted", "successor")
+)
+"""What a version of a queue says: the fields that the entity and its event have in common."""
+
+
+def is_there(floor: Floor, queue_id: str) -> bool:
+    queue = floor.queues.get(queue_id)
+    return queue_id == EVERYONE or (queue is not None and not queue.deleted)
+
+
+def is_sound_admission(put: PutQueue) -> bool:
+    """Whether what decides about coming in can be kept: the rule, the hours, the length, the overflow."""
+    overflow = put.overflow
+    return (
+        (put.when is None or not flaws(put.when))
+        and (put.hours is None or is_sound_table(put.hours.open))
+        and (put.closed == "wait" or put.hours is not None)
+        and (put.closed != "overflow" or overflow is not None)
+        and (put.max_length is None or 1 <= put.max_length <= LENGTH_MAX)
+        and (overflow is None or (overflow.queue != put.queue_id and is_sound_overflow(overflow, put)))
+    )
+
+
+def is_sound_overflow(overflow: Overflow, put: PutQueue) -> bool:
+    """Whether there is an occasion for it, and each is within its bounds."""
+    after, longer = overflow.after_seconds, overflow.longer_than
+    occasions = after is not None or longer is not None or put.max_length is not None or put.closed == "overflow"
+    return (
+        occasions
+        and (after is None or 1 <= after <= OVERFLOW_SECONDS_MAX)
+        and (longer is None or 1 <= longer <= LENGTH_MAX)
+    )
+
+
+def is_sound_table(table: tuple[tuple[int, int], ...]) -> bool:
+    """Open at some time, ascending and disjoint."""
+    edges = [edge for interval in table for edge in interval]
+    return 1 <= len(table) <= OPEN_INTERVALS_MAX and edges == sorted({*edges})
+
+
+def on_compile_queue_hours(floor: Floor, compiled: CompileQueueHours, now: int) -> Events:
+    """The same hours reach further; whoever changed the queue meanwhile has the last word."""
+    queue = floor.queues.get(compiled.queue_id)
+    if queue is None or queue.deleted or queue.hours is None or queue.version != compiled.replaces:
+        return (done(compiled, now, {"queue_id": compiled.queue_id}),)
+    if not is_sound_table(compiled.open):
+        return refused(compiled, now, 422, "invalid", {"queue_id": queue.id})
+    said = queue.hours
+    hours = BusinessHours(
+        hours=said.hours, timezone=said.timezone, country=said.country, subdivision=said.subdivision,
+        open=compiled.open,
+    )  # fmt: skip
+    return (changed(floor, replace(queue, hours=hours), now), done(compiled, now, {"queue_id": queue.id}))
+
+
+def changed(floor: Floor, queue: Queue, now: int) -> QueueUpdated:
+    """The next version of a queue, as it shall be."""
+    configured = {name: getattr(queue, name) for name in CONFIGURED}
+    return QueueUpdated(key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, **configured)
+
+
+# -- deletion ---------------------------------------------------------------------------------------------------
+
+
+def on_delete_queue(floor: Floor, delete: DeleteQueue, now: int) -> Events:
+    known = floor.queues.get(delete.queue_id)
+    if known is None or known.deleted:
+        return refused(delete, now, 404, "not_found")
+    if delete.queue_id == EVERYONE:
+        return refused(delete, now, 409, "default_queue", {"queue_id": EVERYONE})
+    if delete.migrate_to is not None:
+        return migrated(floor, known, delete, delete.migrate_to, now)
+    if delete.unused and (uses := uses_of(floor, known)):
+        return refused(delete, now, 409, "queue_in_use", {"queue_id": known.id, **uses})
+    return (deleted(floor, known, now), done(delete, now, {"queue_id": known.id, "deleted": True}))
+
+
+def deleted(floor: Floor, queue: Queue, now: int, successor: str | None = None) -> QueueUpdated:
+    return QueueUpdated(
+        key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, deleted=True, successor=successor
+    )
+
+
+def uses_of(floor: Floor, queue: Queue) -> dict[str, Any]:
+    """What a deletion would touch: open contacts by state, and the queues that overflow into it; empty for nothing."""
+    contacts = Counter(one.state for one in floor.contacts.values() if one.rules.queue == queue.id)
+    users = [one.id for one in overflowing_into(floor, queue)]
+    found = {"contacts": dict(sorted(contacts.items())), "overflow_of": users}
+    return {name: using for name, using in found.items() if using}
+
+
+def overflowing_into(floor: Floor, queue: Queue) -> list[Queue]:
+    """Queues whose overflow goes there, by id."""
+    others = (one for _, one in sorted(floor.queues.items()) if not one.deleted)
+    return [one for one in others if one.overflow is not None and one.overflow.queue == queue.id]
+
+
+def migrated(floor: Floor, queue: Queue, delete: DeleteQueue, goal_id: str, now: int) -> Events:
+    """Whoever waits in it moves to the other queue, with its age; what comes back to it later goes there as well."""
+    if goal_id == queue.id or not is_there(floor, goal_id):
+        return refused(delete, now, 422, "unknown_queue", {"queue_id": queue.id, "migrate_to": goal_id})
+    line = [one for _, one in sorted(floor.contacts.items()) if line_of(one) == queue.id]
+    if len(line) > MIGRATED_AT_ONCE_MAX:
+        bounds = {"waiting": len(line), "waiting_max": MIGRATED_AT_ONCE_MAX}
+        return refused(delete, now, 409, "too_many_contacts", {"queue_id": queue.id, **bounds})
+    goal = floor.queues.get(goal_id) or Queue(id=EVERYONE)
+    users = [changed(floor, led_to(one, goal.id), now) for one in overflowing_into(floor, queue)]
+    state = {"queue_id": queue.id, "deleted": True, "migrated_to": goal.id, "contacts": len(line)}
+    return (
+        *users,
+        deleted(floor, queue, now, successor=goal.id),
+        *(event for contact in line for event in moved(floor, contact, goal, now)),
+        done(delete, now, state),
+    )
+
+
+def led_to(queue: Queue, goal: str) -> Queue:
+    """The same queue, overflowing elsewhere; it can't overflow into itself."""
+    assert queue.overflow is not None, "only what overflows is led elsewhere"
+    if goal == queue.id:
+        return replace(queue, overflow=None, closed="wait" if queue.closed == "overflow" else queue.closed)
+    was = queue.overflow
+    return replace(queue, overflow=Overflow(queue=goal, after_seconds=was.after_seconds, longer_than=was.longer_than))
+
+
+def moved(floor: Floor, contact: Contact, goal: Queue, now: int) -> Events:
+    return overflowed(floor, now, contact, goal, "queue_deleted")
