@@ -17,6 +17,7 @@ from libs.common.events.commands import Command, ContactCommand
 from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
+from services.router.core.floor import EVERYONE
 from services.router.names import Names
 from services.router.outlook import Outlook
 from services.router.reads import Reads
@@ -96,6 +97,21 @@ async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> N
     if not there or await shell.reads.is_deleted(workspace, "pool", pool):
         detail = FieldError(pointer="/pool", detail="there is no such pool")
         raise Invalid("unknown pool", code="unknown_pool", errors=[detail])
+
+
+async def check_other_queue(
+    shell: Shell, workspace: str, queue_id: str, pool: str, other: str | None, pointer: str
+) -> None:  # fmt: skip
+    """Raises Invalid `unknown_queue` when a queue's field names no other queue of its pool."""
+    if other is None:
+        return
+    try:
+        there = other == EVERYONE or (await shell.reads.entity(workspace, "queue", other)).pool == pool
+    except NotFound:
+        there = False
+    if other == queue_id or not there:
+        detail = FieldError(pointer=pointer, detail="must be another queue of the same pool")
+        raise Invalid("unknown queue", code="unknown_queue", errors=[detail])
 
 
 async def pool_of_contact(shell: Shell, workspace: str, contact_id: str) -> str:

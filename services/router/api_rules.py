@@ -17,6 +17,7 @@ from services.router.api_parts import (
     ReaderOrAgent,
     Shell,
     Shelled,
+    check_other_queue,
     check_pool,
 )
 from services.router.api_views import PolicyView, PoolView, QueueView, policy_view, queue_view
@@ -32,6 +33,7 @@ async def put_queue(
     """Create a queue or replace its rules; contacts that wait already keep those that they entered by."""
     body.refuse_what_is_not_built()
     await check_pool(shell, pools, by.workspace, body.pool)
+    await check_other_queue(shell, by.workspace, queue_id, body.pool, body.fallback_queue, "/fallback_queue")
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
     await ask(
         PutQueue,
@@ -49,6 +51,11 @@ async def put_queue(
         offers_max=body.offers_max,
         wrap_up_seconds=body.wrap_up_seconds,
         last_agent_seconds=body.last_agent_seconds,
+        language_skill=body.language_skill,
+        language_level=body.language_level,
+        fallback_queue=body.fallback_queue,
+        group_by_incident=body.group_by_incident,
+        group_max=body.group_max,
     )
     return await shown_queue(shell, by.workspace, queue_id)
 

@@ -73,6 +73,14 @@ class PutQueue(Command, frozen=True, kw_only=True):
     offers_max: int = 5
     wrap_up_seconds: int = 0
     last_agent_seconds: int = 45
+    language_skill: bool = False
+    language_level: int = 1
+    """With `language_skill`: how well whoever takes a contact must speak its language, `lang:it` at this level."""
+    fallback_queue: str | None = None
+    """Where a contact goes that nobody on the roster can ever take here."""
+    group_by_incident: bool = False
+    group_max: int = 20
+    """With `group_by_incident`: so many contacts of one incident at most are offered as one."""
 
 
 class DeleteQueue(Command, frozen=True, kw_only=True):
@@ -174,6 +182,12 @@ class ReleaseContact(ContactCommand, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contact.release"
     reason: str = "released"
+
+
+class BreakOut(ContactCommand, frozen=True, kw_only=True):
+    """A contact leaves its group: it costs its own units, or waits again when its agent has no room for that."""
+
+    type: ClassVar[str] = "contact.break_out"
 
 
 class SetPriority(ContactCommand, frozen=True, kw_only=True):
@@ -293,6 +307,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     ParkContact,
     ResumeContact,
     ReleaseContact,
+    BreakOut,
     SetPriority,
     TransferContact,
     AssignContact,

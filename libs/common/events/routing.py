@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from libs.common.events.base import ROUTING, Event, Instant, Topic
+from libs.common.events.rules import PolicyUpdated, PoolUpdated, QueueUpdated
 from libs.common.events.values import (
     Capacity,
-    Match,
     Medium,
     PresenceStatus,
+    RelaxReason,
     RelaxStep,
     Requirement,
     Scalar,
@@ -34,8 +35,10 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
 
     type: ClassVar[str] = "contact.queued"
-    later: ClassVar[tuple[str, ...]] = ("linked_to", "parallel_offers", "auto_accept")
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred"]
+    later: ClassVar[tuple[str, ...]] = (
+        "linked_to", "parallel_offers", "auto_accept", "language_level", "incident_key", "group_max",
+    )  # fmt: skip
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "fallback"]
     queue: str
     account: str
     channel: str
@@ -71,6 +74,11 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """Who is offered it has it at once."""
     offers_max: int = 5
     wrap_up_seconds: int = 0
+    language_level: int = 0
+    """Whoever takes it speaks its language at least so well: `lang:it` at this level; 0 where that isn't asked."""
+    incident_key: str | None = None
+    group_max: int = 0
+    """So many contacts of one incident at most are offered as one; 0 where each is offered alone."""
     raised: int = 0
     """The part of the boost that an escalation or a supervisor has added."""
     boost: int = 0
@@ -83,6 +91,7 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
 
 class ContactOffered(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.offered"
+    later: ClassVar[tuple[str, ...]] = ("group",)
     offer_id: str
     agent_id: str
     queue: str
@@ -108,6 +117,8 @@ class ContactOffered(ContactDecision, frozen=True, kw_only=True):
     """For a lane's pick: how many other channels and requirements have a contact of a higher score."""
     asked_again: bool = False
     """Everyone able had been asked: a new round has begun."""
+    group: tuple[str, ...] = ()
+    """Contacts of the same incident that are offered together with it, and are this agent's too when it is accepted."""
 
 
 class OfferDecision(ContactDecision, frozen=True, kw_only=True):
@@ -138,6 +149,7 @@ class OfferWithdrawn(OfferDecision, frozen=True, kw_only=True):
 
 class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.assigned"
+    later: ClassVar[tuple[str, ...]] = ("group_id",)
     agent_id: str
     offer_id: str | None = None
     queue: str
@@ -146,6 +158,17 @@ class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
     units: int
     waited_seconds: float
     forced: bool = False
+    group_id: str | None = None
+    """The first contact of the group that it belongs to; the others cost no units."""
+
+
+class ContactBrokeOut(ContactDecision, frozen=True, kw_only=True):
+    """It has left its group for good, and costs its own units; none when there is no room: it is released next."""
+
+    type: ClassVar[str] = "contact.broke_out"
+    agent_id: str
+    group_id: str
+    units: int
 
 
 class ContactReleased(ContactDecision, frozen=True, kw_only=True):
@@ -201,9 +224,13 @@ class ContactCallbackRequested(LinkDecision, frozen=True, kw_only=True):
 
 
 class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
+    """So many relaxation steps have passed, and the last of them begins now."""
+
     type: ClassVar[str] = "contact.relaxed"
+    later: ClassVar[tuple[str, ...]] = ("reason",)
     step: int
     requirement: Requirement
+    reason: RelaxReason = "waited"
 
 
 class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
@@ -324,44 +351,6 @@ class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
     """After so many offers missed in a row the agent goes away; 0 for never."""
 
 
-class QueueUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "queue.updated"
-    later: ClassVar[tuple[str, ...]] = ("parallel_offers", "offer_seconds_by_medium", "auto_accept")
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "queue_id"
-    queue_id: str
-    config_version: int
-    deleted: bool = False
-    order: int = 100
-    match: Match = Match()
-    requirement: Requirement | None = None
-    relax: tuple[RelaxStep, ...] = ()
-    offer_seconds: int = 20
-    offer_seconds_by_medium: dict[Medium, int] = {}
-    parallel_offers: int = 1
-    auto_accept: tuple[Medium, ...] = ()
-    offers_max: int = 5
-    wrap_up_seconds: int = 0
-    last_agent_seconds: int = 45
-
-
-class PoolUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "pool.updated"
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "pool_id"
-    pool_id: str
-    deleted: bool = False
-
-
-class PolicyUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "policy.updated"
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "pool_id"
-    pool_id: str
-    policy_version: int
-    weights: dict[str, int]
-
-
 ROUTING_EVENTS: tuple[type[Event], ...] = (
     ContactQueued,
     ContactOffered,
@@ -370,6 +359,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     OfferExpired,
     OfferWithdrawn,
     ContactAssigned,
+    ContactBrokeOut,
     ContactReleased,
     ContactTransferred,
     ContactReferred,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from libs.common.events import SECOND
 from libs.common.events.routing import (
-    ContactAbandoned,
     ContactAssigned,
-    ContactClosed,
     ContactOffered,
     ContactParked,
     ContactQueued,
@@ -25,27 +22,30 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
+from services.router.core.apply_groups import leave_group, wait_apart, wait_together
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
-from services.router.core.limits import CLOSED_KEPT_SECONDS, DECLINES_KEPT
+from services.router.core.limits import DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.policy import urgency_of
 from services.router.core.state import (
     TERMS,
-    Closed,
     Contact,
     Offer,
     Rules,
     base_and_generation,
     is_sought_for,
     offer_number,
+    requirement_at,
     set_offers,
 )
 from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 GIVEN_AWAY: Final = ("released", "transferred")
 """Why a contact waits again whose agent was asked to give it to somebody else."""
+MOVED: Final = ("transferred", "fallback")
+"""Why it may wait by other rules than before."""
 TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 """Why an offer is withdrawn so that another agent is asked."""
 
@@ -59,31 +59,35 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
-        if floor.see(contact):
-            partition.mark("pool", floor, floor.pool.id, floor.pool)
     else:
         queue_again(partition, floor, contact, event)
+    if floor.see(contact):
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
     contact.sequence += 1
+    contact.relaxed_at = event.at
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
 
 
 def contact_of(event: ContactQueued) -> Contact:
-    rules = Rules(
-        event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
-        event.parallel_offers, event.auto_accept,
-    )  # fmt: skip
     return Contact(
-        id=event.contact_id, rules=rules, account=event.account, channel=event.channel, medium=event.medium,
+        id=event.contact_id, rules=rules_in(event), account=event.account, channel=event.channel, medium=event.medium,
         visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
-        urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost,
-        terms=terms_of(event.terms), raised=event.raised,
+        urgency=urgency_of(event.attributes), incident_key=event.incident_key, own=event.own_requirement,
+        boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
+    )  # fmt: skip
+
+
+def rules_in(event: ContactQueued) -> Rules:
+    return Rules(
+        event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
+        event.parallel_offers, event.auto_accept, event.language_level, event.group_max,
     )  # fmt: skip
 
 
@@ -94,17 +98,20 @@ def terms_of(named: dict[str, int]) -> tuple[int, ...]:
 def queue_again(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> None:
     """A known contact waits again: who gave it away was asked; resumed, nobody was. New rules begin with their first
     step."""
+    if contact.state == "waiting":
+        floor.leave(contact)
     free(partition, floor, contact)
     wake_up(partition, floor, contact)
     keeps_step = event.reason == "released" or (
-        event.reason == "transferred" and not moved_rules(partition, floor, contact, event)
+        event.reason in MOVED and not moved_rules(partition, floor, contact, event)
     )
     contact.state = "waiting"
     contact.agent_id = None
     contact.answered = False
     contact.parked_until = None
     contact.bounces = 0
-    contact.relaxed = contact.relaxed if keeps_step else 0
+    if not keeps_step:
+        contact.relaxed, contact.relaxed_by = 0, None
     contact.asked = contact.asked if event.reason in GIVEN_AWAY else ()
     contact.waiting_since = event.waiting_since
     contact.visibility, contact.tier, contact.strikes = event.visibility, event.tier, event.strikes
@@ -148,10 +155,9 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
     sought = is_sought_for(contact)
     if sought:
         floor.leave(contact)
-    contact.relaxed = event.step
+    contact.relaxed, contact.relaxed_at, contact.relaxed_by = event.step, event.at, event.reason
     if sought:
         floor.enter(contact)
-    if sought and contact.unroutable != NOBODY_ANSWERS:
         floor.seek(contact)
 
 
@@ -159,13 +165,17 @@ def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
     moved = (contact.reach, contact.visibility, contact.waiting_since) != (
         event.reach, event.visibility, event.waiting_since,
     )  # fmt: skip
+    needed = requirement_at(contact, 0)
     contact.visibility, contact.reach, contact.sentiment = event.visibility, event.reach, event.sentiment
     contact.language, contact.topics = event.language, floor.share(event.topics)
     contact.tier, contact.strikes = event.tier, event.strikes
     contact.velocity, contact.urgency = event.velocity, event.urgency
     contact.answered, contact.waiting_since, contact.wrote_at = event.answered, event.waiting_since, event.wrote_at
-    if moved:
+    speaks_otherwise = requirement_at(contact, 0) != needed
+    if moved or speaks_otherwise:
         re_enter(floor, contact)
+    if speaks_otherwise and contact.state == "waiting":
+        floor.seek(contact)
 
 
 def on_unroutable(floor: Floor, contact: Contact, event: ContactUnroutable) -> None:
@@ -192,6 +202,7 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     offer = Offer(contact.offers_made, event.agent_id, event.expires_at, event.units)
     set_offers(contact, (*contact.offers, offer))
     contact.units = event.units
+    contact.companions = len(event.group)
     if contact.rules.parallel_offers == 1:
         contact.last_agent_until = None  # Where several are asked at once the others come when the hold ends.
     contact.asked = () if event.asked_again else contact.asked
@@ -202,6 +213,7 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     desk.take(contact)
     desk.sit_down()
     partition.touch_agent(floor, desk)
+    wait_together(partition, floor, contact, event)
     if is_sought_for(contact):
         floor.enter(contact)
         floor.seek(contact)
@@ -238,9 +250,11 @@ def has_answered(partition: Partition, floor: Floor, agent_id: str) -> None:
 
 
 def remember_asked(floor: Floor, contact: Contact, agent_id: str) -> None:
+    """And so were those who were offered with it."""
     shift = floor.desks[agent_id].agent.shift
-    earlier = (pair for pair in contact.asked if pair[0] != agent_id)
-    contact.asked = tuple(sorted((*earlier, (agent_id, shift))))
+    for one in (contact, *floor.groups.get(contact.id, {}).values()):
+        earlier = (pair for pair in one.asked if pair[0] != agent_id)
+        one.asked = tuple(sorted((*earlier, (agent_id, shift))))
 
 
 def on_offer_withdrawn(partition: Partition, floor: Floor, contact: Contact, event: OfferWithdrawn) -> None:
@@ -265,6 +279,7 @@ def offer_ended(
     if not contact.offers:
         contact.state = "waiting"
         contact.last_agent_until = None
+        wait_apart(partition, floor, contact)
     if is_sought_for(contact):
         floor.enter(contact)
         floor.seek(contact)
@@ -274,12 +289,13 @@ def free(partition: Partition, floor: Floor, contact: Contact) -> None:
     """Who held it has room again."""
     for agent_id in holders_of(contact):
         leave_desk(partition, floor, contact, agent_id)
+    contact.group = None
 
 
 def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
     desk = floor.desks[agent_id]
     desk.stand_up()
-    desk.drop(contact)
+    leave_group(partition, floor, desk, contact)
     end_pause(contact, partition.now)
     desk.sit_down()
     floor.feed(desk)
@@ -300,6 +316,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.agent_id = event.agent_id
     set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
+    contact.group, contact.companions = event.group_id, 0
     contact.answered = contact.medium == "voice"
     desk = floor.desks[event.agent_id]
     desk.stand_up()
@@ -363,32 +380,3 @@ def on_wrap_up_started(floor: Floor, contact: Contact, event: ContactWrapUpStart
 
 def on_wrap_up_extended(contact: Contact, event: ContactWrapUpExtended) -> None:
     contact.wrap_up_until, contact.wrap_up_extended = event.until, event.extended_seconds
-
-
-def on_ended(
-    partition: Partition, floor: Floor, contact: Contact, event: ContactClosed | ContactAbandoned
-) -> None:
-    if contact.state == "waiting":
-        floor.leave(contact)
-    floor.flag(contact, None)
-    free(partition, floor, contact)
-    wake_up(partition, floor, contact)
-    contact.to_place = False
-    del floor.contacts[contact.id]
-    closed = memory_of(contact, event)
-    floor.heads.pop(closed.id, None)
-    floor.closed[closed.id] = closed
-    partition.timers.of_closed(floor, closed)
-    partition.mark("contact", floor, contact.id, None)
-    partition.mark("closed", floor, closed.id, closed)
-
-
-def memory_of(contact: Contact, event: ContactClosed | ContactAbandoned) -> Closed:
-    base, generation = base_and_generation(contact.id)
-    abandoned = isinstance(event, ContactAbandoned)
-    return Closed(
-        id=base, last=contact.id, generation=generation, sequence=contact.sequence,
-        state="abandoned" if abandoned else "closed", until=event.at + CLOSED_KEPT_SECONDS * SECOND,
-        queue=contact.rules.queue, agent_id=event.agent_id,
-        resolution=event.reason if isinstance(event, ContactAbandoned) else event.resolution,
-    )  # fmt: skip

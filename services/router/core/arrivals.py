@@ -94,7 +94,7 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         repeat_of=previous.contact_id, linked_to=message.linked_to if isinstance(message, ContactOpened) else None,
         reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
-        urgency=urgency_of(message.attributes), own=message.requirement,
+        urgency=urgency_of(message.attributes), own=message.requirement, incident_key=message.incident_key,
     )  # fmt: skip
 
 
@@ -127,6 +127,8 @@ def rules_of(queue: Queue, visibility: Visibility, medium: Medium) -> Rules:
         wrap_up_seconds=queue.wrap_up_seconds,
         parallel_offers=queue.parallel_offers,
         auto_accept=medium in queue.auto_accept,
+        language_level=queue.language_level if queue.language_skill else 0,
+        group_max=queue.group_max if queue.group_by_incident else 0,
     )
 
 

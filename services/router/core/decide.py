@@ -7,7 +7,18 @@ exactly one CommandDecided; what is for others is ignored. Offers are made by `S
 from __future__ import annotations
 
 from libs.common.events import Event, Settle, commands, contacts, escalations
-from services.router.core import arrivals, configuration, drain, facts, in_private, moves, offers, presence, work
+from services.router.core import (
+    arrivals,
+    configuration,
+    drain,
+    facts,
+    in_private,
+    moves,
+    offers,
+    presence,
+    relaxation,
+    work,
+)
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, refused
 from services.router.core.partition import Partition
@@ -76,7 +87,7 @@ def on_command(floor: Floor, event: commands.Command, now: int) -> Events:
 def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainDue, now: int) -> Events:
     match event:
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
-        case facts.RelaxDue(): return work.on_relax_due(floor, event, now)
+        case facts.RelaxDue(): return relaxation.on_relax_due(floor, event, now)
         case facts.ParkEnded(): return work.on_park_ended(floor, event, now)
         case facts.PrivateDue(): return in_private.on_due(floor, event, now)
         case facts.WrapUpDue(): return work.on_wrap_up_due(floor, event, now)
