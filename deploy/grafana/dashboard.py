@@ -73,7 +73,13 @@ CUSTOMERS: Final = [
     panel("Received by outcome", "reqps", (per_second("contacts_received_total", "outcome"), "{{outcome}}")),
     panel("Assignments by channel", "reqps", (per_second("assignments_total", "channel"), "{{channel}}")),
     panel("Offers by outcome", "reqps", (per_second("offers_total", "outcome"), "{{outcome}}")),
-    panel("Nobody can take", "short", (worst("contacts_unroutable"), "unroutable"), kind="stat"),
+    panel(
+        "Nobody can take",
+        "short",
+        (f"sum by (reason) ({worst('contacts_unroutable', 'queue, reason')})", "{{reason}}"),
+        kind="stat",
+        about="no_agent: nobody on the roster could ever; nobody_answers: everybody was asked.",
+    ),
 ]
 PEOPLE: Final = [
     panel("Agents by state", "short", (worst("agents", "state"), "{{state}}")),

@@ -64,8 +64,8 @@ class AgentView:
         if used - room > self.capacity.units:
             return f"{used} units of {self.capacity.units}"
         for name, most in self.capacity.max.items():
-            count = 1 + sum(name in (held.channel, held.medium) for held in others)
-            if name in (more.channel, more.medium) and count > most:
+            count = 1 + sum(name in (held.channel, held.medium) for held in others if held.units)
+            if more.units and name in (more.channel, more.medium) and count > most:
                 return f"{count} of at most {most} {name}"
         return None
 

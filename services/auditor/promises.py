@@ -167,6 +167,9 @@ class Auditor:
                 self._offer_ended(contact, event)
             case routing.ContactAssigned():
                 self._assigned(contact, event)
+            case routing.ContactBrokeOut():
+                held = Held(contact.channel, contact.medium, event.units, contact.pauses, "assigned")
+                self._hold(event, self._agent(event.key, event.agent_id), held)
             case routing.ContactReleased() | routing.ContactParked():
                 self._let_go(contact, event)
             case routing.ContactTransferred():

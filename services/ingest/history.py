@@ -66,9 +66,10 @@ ADVANCE: Final = """
 REPEAT: Final = """
     INSERT INTO ingest_contacts (workspace, contact_id, pool, account, conversation, channel, medium, visibility,
         customer_id, state, sequence, repeat_of, opened_at, language, topics, sentiment, tier, reach, requirement,
-        queue, attributes)
+        queue, attributes, incident_key)
     SELECT workspace, $3::text, pool, account, conversation, channel, medium, visibility, customer_id, 'open', 0,
-        $2::text, $4, language, topics, sentiment, tier, reach, requirement, queue, attributes
+        $2::text, $4, language, topics, sentiment, tier, reach, requirement, queue, attributes,
+        incident_key
     FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2::text
     ON CONFLICT DO NOTHING
 """

@@ -15,6 +15,7 @@ TOPICS_MAX: Final = 20
 ATTRIBUTE_CHARACTERS_MAX: Final = 1_000
 ROUTABLE_MAX: Final = 20
 SKILLS_MAX: Final = 20
+AGENTS_MAX: Final = 20
 SIGNAL_MAX: Final = 10**12
 """People or reactions: more is a mistake."""
 SECRETS_MAX: Final = 10

@@ -20,12 +20,13 @@ CONTACTS_OF: Final = """
 INSERT_CONTACT: Final = """
     INSERT INTO ingest_contacts (workspace, contact_id, pool, account, conversation, channel, medium, visibility,
         customer_id, state, sequence, repeat_of, opened_at, language, topics, sentiment, tier, reach, requirement,
-        queue, attributes, linked_to)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+        queue, attributes, linked_to, incident_key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+        $23)
 """
 UPDATE_CONTACT: Final = """
     UPDATE ingest_contacts SET visibility = $3, language = $4, topics = $5, sentiment = $6, tier = $7, reach = $8,
-        requirement = $9, queue = $10, attributes = $11, sequence = $12
+        requirement = $9, queue = $10, attributes = $11, sequence = $12, incident_key = $13
     WHERE workspace = $1 AND contact_id = $2
 """
 NUMBER_CONTACT: Final = """
@@ -79,7 +80,7 @@ async def hold_contacts_of(turn: Turn, customer_id: str) -> list[Contact]:
 
 def contact_of(row: Any) -> Contact:
     names = ("contact_id", "account", "channel", "medium", "visibility", "customer_id", "opened_at", "state",
-             "sequence", "repeat_of", "linked_to", "language", "sentiment", "tier", "queue",
+             "sequence", "repeat_of", "linked_to", "language", "sentiment", "tier", "queue", "incident_key",
              "conversation")  # fmt: skip
     return Contact(
         **{name: row[name] for name in names},
@@ -101,7 +102,7 @@ async def insert_contact(turn: Turn, one: Contact) -> None:
         INSERT_CONTACT, turn.workspace, one.contact_id, one.pool, one.account, one.conversation, one.channel,
         one.medium, one.visibility, one.customer_id, one.state, one.sequence, one.repeat_of, one.opened_at,
         one.language, as_json(one.topics), one.sentiment, one.tier, as_json(one.reach), as_json(one.requirement),
-        one.queue, as_json(one.attributes), one.linked_to,
+        one.queue, as_json(one.attributes), one.linked_to, one.incident_key,
     )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ async def update_contact(turn: Turn, one: Contact) -> None:
     await turn.connection.execute(
         UPDATE_CONTACT, turn.workspace, one.contact_id, one.visibility, one.language, as_json(one.topics),
         one.sentiment, one.tier, as_json(one.reach), as_json(one.requirement), one.queue, as_json(one.attributes),
-        one.sequence,
+        one.sequence, one.incident_key,
     )  # fmt: skip
 
 

@@ -70,13 +70,23 @@ class SkillBody(StrictModel):
 Skills = Annotated[tuple[SkillBody, ...], Field(max_length=limits.SKILLS_MAX)]
 
 
+Agents = Annotated[tuple[Id, ...], Field(max_length=limits.AGENTS_MAX)]
+
+
 class RequirementBody(StrictModel):
     all: Skills = ()
     any: Skills = ()
     none: Skills = ()
+    prefer_agents: Agents = ()
+    """They go first, in this order, while the contact is early and they are there."""
+    exclude_agents: Agents = ()
+    """They never get it, whomever it prefers."""
 
     def requirement(self) -> values.Requirement:
-        return values.Requirement(all=_needs(self.all), any=_needs(self.any), none=_needs(self.none))
+        return values.Requirement(
+            all=_needs(self.all), any=_needs(self.any), none=_needs(self.none),
+            prefer_agents=self.prefer_agents, exclude_agents=self.exclude_agents,
+        )  # fmt: skip
 
 
 class ContactBody(StrictModel):
@@ -97,6 +107,8 @@ class ContactBody(StrictModel):
     reach: ReachBody | None = None
     requirement: RequirementBody | None = None
     queue: Id | None = None
+    incident_key: Id | None = None
+    """What many contacts are about at once. Where the queue groups, those with the same key are offered as one."""
     attributes: Annotated[
         dict[AttributeName, AttributeText | int | float | bool], Field(max_length=ATTRIBUTES_MAX)
     ] = {}
@@ -107,7 +119,8 @@ class ContactBody(StrictModel):
             source_id=self.source_id, channel=self.channel, medium=self.medium, visibility=self.visibility,
             identities=self.customer.all(), tier=self.customer.tier, conversation=self.conversation,
             text=self.text, occurred_at=microseconds(self.occurred_at or at), language=self.language,
-            topics=self.topics, sentiment=self.sentiment, queue=self.queue, attributes=dict(self.attributes),
+            topics=self.topics, sentiment=self.sentiment, queue=self.queue,
+            incident_key=self.incident_key, attributes=dict(self.attributes),
             reach=self.reach.value() if self.reach else NO_REACH,
             requirement=self.requirement.requirement() if self.requirement else None,
         )  # fmt: skip

@@ -90,6 +90,7 @@ class IngestContact(SQLModel, table=True):
     reach: dict[str, int] = Field(sa_column=Column(JSON, nullable=False))
     requirement: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     queue: str | None = None
+    incident_key: str | None = None
     attributes: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     routed_queue: str | None = None
     agent_id: str | None = None

@@ -15,6 +15,7 @@ from libs.common.errors import FieldError, Invalid, NotFound
 from libs.common.events.commands import (
     AbandonContact,
     AcceptOffer,
+    BreakOut,
     CloseContact,
     DeclineOffer,
     ParkContact,
@@ -25,6 +26,7 @@ from libs.common.events.commands import (
 from libs.common.http import ApiRouter, Id, Page, PageRequest, Paging, optional_part, page_of
 from services.router.api_models import (
     AbandonGiven,
+    BreakOutGiven,
     CloseGiven,
     DeclineGiven,
     ParkGiven,
@@ -202,6 +204,14 @@ async def release_contact(
 ) -> dict[str, Any]:
     """Give the contact back to its queue; it keeps its age."""
     return await ask_of_contact(ReleaseContact, contact_id, by, shell, ask, reason=body.reason)
+
+
+@router.post("/v1/contacts/{contact_id}/break-out")
+async def break_out(
+    contact_id: Id, by: Platform, shell: Shelled, ask: Asking, _body: BreakOutGiven
+) -> dict[str, Any]:
+    """Take a contact out of its group: it costs its own units, or waits again when its agent has no room for that."""
+    return await ask_of_contact(BreakOut, contact_id, by, shell, ask)
 
 
 @router.post("/v1/contacts/{contact_id}/priority")

@@ -63,19 +63,25 @@ class Requirement(StrictModel):
         )
 
 
+class OwnRequirement(Requirement):
+    """What a contact asks itself: skills, whom it prefers, and who never gets it."""
+
+    prefer_agents: list[Id] = []
+    exclude_agents: list[Id] = []
+
+
 class RelaxStep(StrictModel):
+    """`after_seconds` count from when the step before began, the first one's from when the contact was queued. While
+    nobody is available who could take the contact without it, a step counts at once; with `skip: never` it doesn't."""
+
     after_seconds: Seconds
     requirement: Requirement
+    skip: values.Skip = "nobody_available"
 
     def value(self) -> values.RelaxStep:
-        return values.RelaxStep(after_seconds=self.after_seconds, requirement=self.requirement.value())
-
-
-def ascending(steps: list[RelaxStep]) -> list[RelaxStep]:
-    after = [step.after_seconds for step in steps]
-    if after != sorted({*after}):
-        raise ValueError("after_seconds must ascend from step to step")
-    return steps
+        return values.RelaxStep(
+            after_seconds=self.after_seconds, requirement=self.requirement.value(), skip=self.skip
+        )
 
 
 class InterruptedBy(StrictModel):
@@ -155,7 +161,7 @@ class QueueBody(AdmissionBody):
     order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     match: MatchBody = MatchBody()
     requirement: Requirement | None = None
-    relax: Annotated[list[RelaxStep], Field(max_length=RELAX_STEPS_MAX), AfterValidator(ascending)] = []
+    relax: Annotated[list[RelaxStep], Field(max_length=RELAX_STEPS_MAX)] = []
     offer_seconds: Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)] = 20
     offer_seconds_by_medium: dict[values.Medium, Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)]] = {}
     """How long an offer of this medium lasts, instead of `offer_seconds`."""
@@ -165,7 +171,19 @@ class QueueBody(AdmissionBody):
     """What is offered of these media is assigned at once."""
     offers_max: Annotated[int, Field(ge=1, le=limits.OFFERS_MAX)] = 5
     wrap_up_seconds: Annotated[int, Field(ge=0, le=limits.WRAP_UP_SECONDS_MAX)] = 0
+    language_skill: bool = False
+    """Whoever takes a contact speaks its language: the skill `lang:it`, at `language_level`. Where the language is
+    unknown nothing is asked."""
+    language_level: Level = 1
+    fallback_queue: Id | None = None
+    """Where a contact goes that nobody of the pool could ever take here: a queue of the same pool."""
+    group_by_incident: bool = False
+    """Offer contacts with the same `incident_key` as one group, at the cost of one contact."""
+    group_max: Annotated[int, Field(ge=2, le=limits.GROUP_MAX)] = 20
     last_agent_seconds: Annotated[int, Field(ge=0, le=limits.LAST_AGENT_SECONDS_MAX)] = 45
+    def refuse_what_is_not_built(self) -> None:
+        if self.parallel_offers > 1:
+            refuse("/group_by_incident", self.group_by_incident, neutral=False)
 
 
 class PoolBody(StrictModel):
@@ -218,6 +236,10 @@ class ResumeBody(StrictModel):
     """Nothing to say."""
 
 
+class BreakOutBody(StrictModel):
+    """Nothing to say."""
+
+
 Weight = Annotated[float, Field(ge=0, le=limits.BOOST_MAX / 1_000)]
 
 
@@ -251,6 +273,7 @@ class WrapUpBody(StrictModel):
 DeclineGiven = Annotated[DeclineBody, Body(default_factory=DeclineBody)]
 ParkGiven = Annotated[ParkBody, Body(default_factory=ParkBody)]
 ResumeGiven = Annotated[ResumeBody, Body(default_factory=ResumeBody)]
+BreakOutGiven = Annotated[BreakOutBody, Body(default_factory=BreakOutBody)]
 ReleaseGiven = Annotated[ReleaseBody, Body(default_factory=ReleaseBody)]
 CloseGiven = Annotated[CloseBody, Body(default_factory=CloseBody)]
 AbandonGiven = Annotated[AbandonBody, Body(default_factory=AbandonBody)]

@@ -102,12 +102,14 @@ async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> N
         raise Invalid("unknown pool", code="unknown_pool", errors=[detail])
 
 
-async def check_queue(shell: Shell, workspace: str, pool: str, queue_id: str, pointer: str) -> None:
-    """Raises Invalid `unknown_queue` when the pool has no such queue."""
+async def check_queue(
+    shell: Shell, workspace: str, pool: str, queue_id: str, pointer: str, *, but: str | None = None
+) -> None:  # fmt: skip
+    """Raises Invalid `unknown_queue` when the pool has no such queue besides `but`."""
     there = queue_id == EVERYONE
     with suppress(NotFound):
         there = there or (await shell.reads.entity(workspace, "queue", queue_id)).pool == pool
-    if not there:
+    if not there or queue_id == but:
         detail = FieldError(pointer=pointer, detail="there is no such queue in the pool")
         raise Invalid("unknown queue", code="unknown_queue", errors=[detail])
 

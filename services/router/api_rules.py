@@ -34,9 +34,12 @@ async def put_queue(
 ) -> QueueView:
     """Create a queue or replace its rules; contacts that wait already keep those that they entered by."""
     await check_pool(shell, pools, by.workspace, body.pool)
+    body.refuse_what_is_not_built()
     admission = await asyncio.to_thread(body.admission, queue_id, shell.clock.now())
     if body.overflow is not None:
         await check_queue(shell, by.workspace, body.pool, body.overflow.queue, "/overflow/queue")
+    if body.fallback_queue is not None:
+        await check_queue(shell, by.workspace, body.pool, body.fallback_queue, "/fallback_queue", but=queue_id)
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
     await ask(
         PutQueue,
@@ -54,6 +57,11 @@ async def put_queue(
         offers_max=body.offers_max,
         wrap_up_seconds=body.wrap_up_seconds,
         last_agent_seconds=body.last_agent_seconds,
+        language_skill=body.language_skill,
+        language_level=body.language_level,
+        fallback_queue=body.fallback_queue,
+        group_by_incident=body.group_by_incident,
+        group_max=body.group_max,
         **admission,
     )
     return await shown_queue(shell, by.workspace, queue_id)

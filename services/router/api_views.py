@@ -12,7 +12,7 @@ from libs.common.directory import ReceivedContact
 from libs.common.events import SECOND, values
 from libs.common.events.codec import EPOCH
 from services.router.api_admission import AdmissionView, admission_view
-from services.router.api_models import RelaxStep, Requirement
+from services.router.api_models import OwnRequirement, RelaxStep, Requirement
 from services.router.core.interruption import pause_left
 from services.router.core.policy import audience
 from services.router.core.queues import score_of, thousandths
@@ -74,6 +74,8 @@ class OfferView(BaseModel):
     contact_id: str
     queue: str
     medium: str
+    group_size: int
+    """Contacts of one incident that an accept takes: this one, and those offered with it."""
     offered_at: datetime | None
     expires_at: datetime | None
 
@@ -105,6 +107,9 @@ class ContactView(BaseModel):
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
+    incident_key: str | None = None
+    group: str | None = None
+    """The first contact of the group that it is offered or assigned with."""
     unroutable: bool = False
     unroutable_reason: str | None = None
     opens_at: datetime | None = None
@@ -147,6 +152,11 @@ class QueueView(AdmissionView):
     last_agent_seconds: int
     draining_to: str | None = None
     """Where everything that waits here is being moved."""
+    language_skill: bool
+    language_level: int
+    fallback_queue: str | None
+    group_by_incident: bool
+    group_max: int
     version: int
 
 
@@ -198,6 +208,7 @@ def offer_views(row: Row, agent_id: str) -> list[OfferView]:
             contact_id=contact.id,
             queue=contact.rules.queue,
             medium=contact.medium,
+            group_size=1 + contact.companions,
             offered_at=moment(offer.expires_at - contact.rules.offer_seconds * SECOND),
             expires_at=moment(offer.expires_at),
         )
@@ -222,6 +233,7 @@ def contact_view(row: Row, now: int, position: int | None = None) -> ContactView
         strikes=contact.strikes,
         repeat_of=contact.repeat_of,
         linked_to=contact.linked_to,
+        incident_key=contact.incident_key,
         reach=contact.reach,
         language=contact.language,
         topics=list(contact.topics),
@@ -260,6 +272,7 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "waiting_since": None if contact.answered else moment(contact.waiting_since),
         "score": score(contact, now) if needs_an_agent else None,
         "offers": live_offers(contact),
+        "group": contact.group,
         "unroutable": contact.unroutable is not None,
         "unroutable_reason": contact.unroutable,
         "paused": contact.paused_at is not None,
@@ -303,7 +316,7 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         match=plain(queue.match),
         requirement=requirement_view(queue.requirement),
         relax=[
-            RelaxStep(after_seconds=step.after_seconds, requirement=_requirement(step.requirement))
+            RelaxStep(after_seconds=step.after_seconds, requirement=_requirement(step.requirement), skip=step.skip)
             for step in queue.relax
         ],
         offer_seconds=queue.offer_seconds,
@@ -314,6 +327,11 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         wrap_up_seconds=queue.wrap_up_seconds,
         last_agent_seconds=queue.last_agent_seconds,
         draining_to=queue.drain_to,
+        language_skill=queue.language_skill,
+        language_level=queue.language_level,
+        fallback_queue=queue.fallback_queue,
+        group_by_incident=queue.group_by_incident,
+        group_max=queue.group_max,
         version=queue.version,
         **admission_view(queue),
     )
@@ -321,6 +339,10 @@ def queue_view(row: Row, name: str | None) -> QueueView:
 
 def requirement_view(requirement: values.Requirement | None) -> Requirement | None:
     return None if requirement is None else _requirement(requirement)
+
+
+def own_requirement_view(requirement: values.Requirement | None) -> OwnRequirement | None:
+    return None if requirement is None else OwnRequirement.model_validate(plain(requirement))
 
 
 def _requirement(requirement: values.Requirement) -> Requirement:

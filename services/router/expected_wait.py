@@ -23,8 +23,8 @@ from math import inf
 from typing import Final, Literal, NamedTuple
 
 from libs.common.events import SECOND
-from services.router.core.desks import Kind, Peers, Profile, cost
-from services.router.core.queues import Need
+from services.router.core.desks import Peers, Profile, cost
+from services.router.core.queues import Kind, Need
 
 COMPLETIONS_MIN: Final = 5
 """Of fewer pieces of finished work nobody can tell how long it takes."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from libs.common.events import pool_key
-from services.router.api_models import Requirement
-from services.router.api_views import moment, requirement_view
+from services.router.api_models import OwnRequirement, Requirement
+from services.router.api_views import moment, own_requirement_view, requirement_view
 from services.router.core import explain as core
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
@@ -44,6 +44,15 @@ class CandidateView(BaseModel):
     why: str | None = None
 
 
+class RelaxationView(BaseModel):
+    """Steps of the queue's `relax` that count, of how many, why, and when the next one counts at the latest."""
+
+    step: int
+    steps: int
+    why: str
+    next_at: datetime | None
+
+
 class Explanation(BaseModel):
     contact_id: str
     state: str
@@ -53,9 +62,11 @@ class Explanation(BaseModel):
     target: str | None
     requirement: Requirement | None
     """What its queue asks now, after relaxation."""
-    own_requirement: Requirement | None
+    own_requirement: OwnRequirement | None
     """What it needs besides, always."""
     relaxed: int
+    """Steps that count now; by time or load, as `relaxation` tells."""
+    relaxation: RelaxationView
     candidates: list[CandidateView]
     ahead: int
     """Contacts of its queue that come first in the main order."""
@@ -83,6 +94,11 @@ async def floor_of(reads: Reads, workspace: str, pool: str, number: int, contact
     return partition.floor(pool_key(workspace, pool))
 
 
+def relaxation_view(relaxation: core.Relaxation, *, ended: bool) -> RelaxationView:
+    next_at = None if ended else moment(relaxation.next_at)
+    return RelaxationView(step=relaxation.step, steps=relaxation.steps, why=relaxation.why, next_at=next_at)
+
+
 def shown(explained: core.Explanation, *, state: str, ended: bool) -> Explanation:
     return Explanation(
         contact_id=explained.contact_id,
@@ -98,8 +114,9 @@ def shown(explained: core.Explanation, *, state: str, ended: bool) -> Explanatio
         pinned=Pinned(queue_version=explained.queue_version, target_version=explained.target_version),
         target=explained.target,
         requirement=requirement_view(explained.requirement),
-        own_requirement=requirement_view(explained.own_requirement),
-        relaxed=explained.relaxed,
+        own_requirement=own_requirement_view(explained.own_requirement),
+        relaxed=explained.relaxation.step,
+        relaxation=relaxation_view(explained.relaxation, ended=ended),
         candidates=[CandidateView(agent=one.agent, chosen=one.chosen, why=one.why) for one in explained.candidates],
         ahead=explained.ahead,
         next_change_at=None if ended else moment(explained.next_change_at),

@@ -31,7 +31,9 @@ TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 
 
 CONTACTS_WAITING = Gauge("omniroute_contacts_waiting", "Contacts that wait for an agent", ["queue", "channel"])
 CONTACTS_UNROUTABLE = Gauge(
-    "omniroute_contacts_unroutable", "Waiting contacts that nobody can or will take as things stand"
+    "omniroute_contacts_unroutable",
+    "Waiting contacts that nobody can (no_agent) or will (nobody_answers) take as things stand",
+    ["queue", "reason"],
 )
 OLDEST_WAIT_SECONDS = Gauge(
     "omniroute_oldest_wait_seconds", "How long the contact that has waited longest has waited", ["queue"]

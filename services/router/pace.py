@@ -14,8 +14,8 @@ import msgspec
 
 from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
-from services.router.core.desks import Kind
 from services.router.core.floor import Floor
+from services.router.core.queues import Kind
 from services.router.core.state import Contact
 from services.router.expected_wait import Arrivals, Asked, Group, Pace, Work
 

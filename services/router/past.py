@@ -41,7 +41,7 @@ def follow(contact: Contact, event: Event) -> Contact:
         case ContactPriorityChanged():
             contact.boost, contact.reach = event.boost, event.reach
         case ContactRelaxed():
-            contact.relaxed = event.step
+            contact.relaxed, contact.relaxed_by = event.step, event.reason
         case _:
             pass
     return contact

@@ -17,6 +17,7 @@ from libs.common.events.codec import rfc3339
 from libs.common.events.values import Requirement
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.router import metrics
+from services.router.core.floor import NO_AGENT, NOBODY_ANSWERS
 from services.router.core.requirements import meets
 from services.router.core.state import Queue
 from services.router.outlook import Outlook
@@ -28,10 +29,12 @@ FIGURES_EVERY_SECONDS: Final = 1.0
 HISTORY_DAYS: Final = 90
 """How long contacts that have ended can be asked for."""
 PURGED_AT_ONCE_MAX: Final = 5_000
+UNROUTABLE: Final = (NO_AGENT, NOBODY_ANSWERS)
 PRESENCES: Final = ("available", "busy", "away", "offline")
 
 OPEN_CONTACTS: Final = """
-    SELECT pool, state, queue, channel, unroutable, count(*), min(waiting_since) FROM router_entities
+    SELECT pool, state, queue, channel, CASE WHEN unroutable THEN doc->>'unroutable' END AS unroutable,
+    count(*), min(waiting_since) FROM router_entities
     WHERE kind = 'contact' AND state IN ('waiting', 'offered', 'assigned', 'parked', 'wrap_up')
     AND ($1::text IS NULL OR workspace = $1) AND ($2::text IS NULL OR queue = $2)
     AND ($3::text IS NULL OR pool = $3)
@@ -180,7 +183,9 @@ class Stats:
         now = self._clock.now()
         metrics.CONTACTS_WAITING.clear()
         metrics.OLDEST_WAIT_SECONDS.clear()
-        metrics.CONTACTS_UNROUTABLE.set(sum(row[5] for row in contacts if row[4]))
+        metrics.CONTACTS_UNROUTABLE.clear()
+        for (queue, reason), count in sorted(_unroutable(contacts).items()):
+            metrics.CONTACTS_UNROUTABLE.labels(queue, reason).set(count)
         for line in sorted(_lines(contacts, now), key=lambda line: line.longest_wait_seconds or 0):
             metrics.CONTACTS_WAITING.labels(line.queue, line.channel).set(line.waiting + line.offered)
             metrics.OLDEST_WAIT_SECONDS.labels(line.queue).set(line.longest_wait_seconds or 0)  # The longest wins.
@@ -226,6 +231,15 @@ def _by(column: int, rows: Rows) -> dict[str, int]:
     for row in rows:
         counts[row[column]] += row[5]
     return dict(counts)
+
+
+def _unroutable(contacts: Rows) -> Counter[tuple[str, str]]:
+    """How many contacts are flagged, by (queue, reason); 0 for what has contacts and none of them flagged."""
+    counts = Counter({(row[2] or "", reason): 0 for row in contacts for reason in UNROUTABLE})
+    for row in contacts:
+        if row[4]:
+            counts[row[2] or "", row[4]] += row[5]
+    return counts
 
 
 def _lines(contacts: Rows, now: int) -> list[WaitingLine]:

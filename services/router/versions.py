@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from libs.common.events import Event
 from libs.common.events.codec import Envelope
-from libs.common.events.routing import AgentUpdated, PolicyUpdated, QueueUpdated
+from libs.common.events.routing import AgentUpdated
+from libs.common.events.rules import PolicyUpdated, QueueUpdated
 from libs.common.log import Record
 from libs.common.machine import ACTOR_HEADER
 from libs.common.postgres import Database

@@ -45,9 +45,8 @@ from libs.common.events.routing import (
     ContactResumed,
     ContactTransferred,
     ContactWrapUpEnded,
-    PolicyUpdated,
-    QueueUpdated,
 )
+from libs.common.events.rules import PolicyUpdated, QueueUpdated
 from services.router.core.state import Contact
 
 ACTOR: Final = "replay"

@@ -84,6 +84,14 @@ class PutQueue(Command, frozen=True, kw_only=True):
     closed: ClosedPolicy = "wait"
     overflow: Overflow | None = None
     max_length: int | None = None
+    language_skill: bool = False
+    language_level: int = 1
+    """With `language_skill`: how well whoever takes a contact must speak its language, `lang:it` at this level."""
+    fallback_queue: str | None = None
+    """Where a contact goes that nobody on the roster can ever take here."""
+    group_by_incident: bool = False
+    group_max: int = 20
+    """With `group_by_incident`: so many contacts of one incident at most are offered as one."""
 
 
 class CompileQueueHours(Command, frozen=True, kw_only=True):
@@ -208,6 +216,12 @@ class ReleaseContact(ContactCommand, frozen=True, kw_only=True):
     reason: str = "released"
 
 
+class BreakOut(ContactCommand, frozen=True, kw_only=True):
+    """A contact leaves its group: it costs its own units, or waits again when its agent has no room for that."""
+
+    type: ClassVar[str] = "contact.break_out"
+
+
 class SetPriority(ContactCommand, frozen=True, kw_only=True):
     """`boost` in thousandths of the target, 0 to 250."""
 
@@ -327,6 +341,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     ParkContact,
     ResumeContact,
     ReleaseContact,
+    BreakOut,
     SetPriority,
     TransferContact,
     AssignContact,

@@ -33,6 +33,8 @@ class Message(ContactFact, frozen=True, kw_only=True):
     reach: Reach = Reach()
     requirement: Requirement | None = None
     queue: str | None = None
+    incident_key: str | None = None
+    """What many contacts are about at once: where its queue groups, those with the same key are offered as one."""
     attributes: dict[str, Scalar] = {}
 
 
@@ -40,7 +42,7 @@ class ContactOpened(Message, frozen=True, kw_only=True):
     """A first message: a new piece of work."""
 
     type: ClassVar[str] = "contact.opened"
-    later: ClassVar[tuple[str, ...]] = ("linked_to",)
+    later: ClassVar[tuple[str, ...]] = ("linked_to", "incident_key")
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
@@ -53,6 +55,7 @@ class MessageAdded(Message, frozen=True, kw_only=True):
     """
 
     type: ClassVar[str] = "contact.message_added"
+    later: ClassVar[tuple[str, ...]] = ("incident_key",)
     author: Literal["customer", "bystander"] = "customer"
 
 

@@ -10,14 +10,11 @@ from typing import ClassVar, Literal
 
 from libs.common.events.base import ROUTING, Event, Instant, Topic
 from libs.common.events.values import (
-    BusinessHours,
     Capacity,
-    ClosedPolicy,
-    Match,
     Medium,
     Overflow,
-    Predicate,
     PresenceStatus,
+    RelaxReason,
     RelaxStep,
     Requirement,
     Scalar,
@@ -38,8 +35,11 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     """A contact waits from now on. It names everything that its place depends on: rules and target are pinned."""
 
     type: ClassVar[str] = "contact.queued"
-    later: ClassVar[tuple[str, ...]] = ("linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow")
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed"]
+    later: ClassVar[tuple[str, ...]] = (
+        "linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow", "language_level", "incident_key",
+        "group_max",
+    )  # fmt: skip
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback"]
     queue: str
     account: str
     channel: str
@@ -77,6 +77,11 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     wrap_up_seconds: int = 0
     opens_at: Instant | None = None
     overflow: Overflow | None = None
+    language_level: int = 0
+    """Whoever takes it speaks its language at least so well: `lang:it` at this level; 0 where that isn't asked."""
+    incident_key: str | None = None
+    group_max: int = 0
+    """So many contacts of one incident at most are offered as one; 0 where each is offered alone."""
     raised: int = 0
     """The part of the boost that an escalation or a supervisor has added."""
     boost: int = 0
@@ -89,6 +94,7 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
 
 class ContactOffered(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.offered"
+    later: ClassVar[tuple[str, ...]] = ("group",)
     offer_id: str
     agent_id: str
     queue: str
@@ -114,6 +120,8 @@ class ContactOffered(ContactDecision, frozen=True, kw_only=True):
     """For a lane's pick: how many other channels and requirements have a contact of a higher score."""
     asked_again: bool = False
     """Everyone able had been asked: a new round has begun."""
+    group: tuple[str, ...] = ()
+    """Contacts of the same incident that are offered together with it, and are this agent's too when it is accepted."""
 
 
 class OfferDecision(ContactDecision, frozen=True, kw_only=True):
@@ -144,6 +152,7 @@ class OfferWithdrawn(OfferDecision, frozen=True, kw_only=True):
 
 class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.assigned"
+    later: ClassVar[tuple[str, ...]] = ("group_id",)
     agent_id: str
     offer_id: str | None = None
     queue: str
@@ -152,6 +161,17 @@ class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
     units: int
     waited_seconds: float
     forced: bool = False
+    group_id: str | None = None
+    """The first contact of the group that it belongs to; the others cost no units."""
+
+
+class ContactBrokeOut(ContactDecision, frozen=True, kw_only=True):
+    """It has left its group for good, and costs its own units; none when there is no room: it is released next."""
+
+    type: ClassVar[str] = "contact.broke_out"
+    agent_id: str
+    group_id: str
+    units: int
 
 
 class ContactReleased(ContactDecision, frozen=True, kw_only=True):
@@ -207,9 +227,13 @@ class ContactCallbackRequested(LinkDecision, frozen=True, kw_only=True):
 
 
 class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
+    """So many relaxation steps have passed, and the last of them begins now."""
+
     type: ClassVar[str] = "contact.relaxed"
+    later: ClassVar[tuple[str, ...]] = ("reason",)
     step: int
     requirement: Requirement
+    reason: RelaxReason = "waited"
 
 
 class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
@@ -336,50 +360,3 @@ class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
     preferred_queues: tuple[str, ...] = ()
     missed_offers_max: int = 0
     """After so many offers missed in a row the agent goes away; 0 for never."""
-
-
-class QueueUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "queue.updated"
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "queue_id"
-    later: ClassVar[tuple[str, ...]] = (
-        "parallel_offers", "offer_seconds_by_medium", "auto_accept", "when", "hours", "closed", "overflow",
-        "max_length", "successor",
-    )
-    queue_id: str
-    config_version: int
-    deleted: bool = False
-    order: int = 100
-    match: Match = Match()
-    requirement: Requirement | None = None
-    relax: tuple[RelaxStep, ...] = ()
-    offer_seconds: int = 20
-    offer_seconds_by_medium: dict[Medium, int] = {}
-    parallel_offers: int = 1
-    auto_accept: tuple[Medium, ...] = ()
-    offers_max: int = 5
-    wrap_up_seconds: int = 0
-    last_agent_seconds: int = 45
-    when: Predicate | None = None
-    hours: BusinessHours | None = None
-    closed: ClosedPolicy = "wait"
-    overflow: Overflow | None = None
-    max_length: int | None = None
-    successor: str | None = None
-
-
-class PoolUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "pool.updated"
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "pool_id"
-    pool_id: str
-    deleted: bool = False
-
-
-class PolicyUpdated(Event, frozen=True, kw_only=True):
-    type: ClassVar[str] = "policy.updated"
-    topic: ClassVar[Topic | None] = ROUTING
-    subject_field: ClassVar[str] = "pool_id"
-    pool_id: str
-    policy_version: int
-    weights: dict[str, int]

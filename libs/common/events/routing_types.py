@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.common.events import routing
+from libs.common.events import routing, rules
 from libs.common.events.base import Event
 
 ROUTING_EVENTS: tuple[type[Event], ...] = (
@@ -13,6 +13,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     routing.OfferExpired,
     routing.OfferWithdrawn,
     routing.ContactAssigned,
+    routing.ContactBrokeOut,
     routing.ContactReleased,
     routing.ContactTransferred,
     routing.ContactReferred,
@@ -31,7 +32,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     routing.ContactAbandoned,
     routing.AgentPresenceChanged,
     routing.AgentUpdated,
-    routing.QueueUpdated,
-    routing.PoolUpdated,
-    routing.PolicyUpdated,
+    rules.QueueUpdated,
+    rules.PoolUpdated,
+    rules.PolicyUpdated,
 )

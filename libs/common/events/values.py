@@ -25,18 +25,30 @@ class SkillNeed(Value, frozen=True):
 
 
 class Requirement(Value, frozen=True):
-    """Every skill of `all`, one of `any` (when there are some), none of `none`."""
+    """Every skill of `all`, one of `any` (when there are some), none of `none`.
+
+    A contact's own requirement may also name agents: those of `prefer_agents` go first while the contact is early,
+    those of `exclude_agents` never get it.
+    """
 
     all: tuple[SkillNeed, ...] = ()
     any: tuple[SkillNeed, ...] = ()
     none: tuple[SkillNeed, ...] = ()
+    prefer_agents: tuple[str, ...] = ()
+    exclude_agents: tuple[str, ...] = ()
+
+
+Skip = Literal["nobody_available", "never"]
+"""When a relaxation step comes before its time: while nobody is available who could take the contact, or never."""
+RelaxReason = Literal["waited", "nobody_available", "escalated"]
 
 
 class RelaxStep(Value, frozen=True):
-    """After `after_seconds` of waiting this requirement replaces the one before."""
+    """This requirement replaces the one before, `after_seconds` after the step before it began."""
 
     after_seconds: int
     requirement: Requirement
+    skip: Skip = "nobody_available"
 
 
 class Reach(Value, frozen=True):

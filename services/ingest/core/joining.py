@@ -50,6 +50,7 @@ class Contact:
     reach: Reach = NO_REACH
     requirement: Requirement | None = None
     queue: str | None = None
+    incident_key: str | None = None
     attributes: dict[str, Scalar] = field(default_factory=dict)
 
     @property
@@ -77,7 +78,7 @@ def opened(
         channel=received.channel, medium=received.medium, visibility=received.visibility,
         language=received.language, topics=received.topics or (), sentiment=received.sentiment or SENTIMENT_UNKNOWN,
         reach=received.reach, requirement=received.requirement, queue=received.queue,
-        attributes=dict(received.attributes),
+        incident_key=received.incident_key, attributes=dict(received.attributes),
     )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def joined(contact: Contact, received: Received, writer: Writer) -> Contact:
         topics=contact.topics if received.topics is None else received.topics,
         sentiment=contact.sentiment if received.sentiment is None else received.sentiment,
         requirement=received.requirement or contact.requirement, queue=received.queue or contact.queue,
+        incident_key=received.incident_key or contact.incident_key,
         attributes=_first(contact.attributes | received.attributes),
     )  # fmt: skip
 
@@ -123,7 +125,7 @@ def _of(contact: Contact, writer: Writer, routable: Iterable[str]) -> dict[str, 
     """All that the router needs to know of a contact. Only what the account declares routable leaves ingest."""
     attributes = {name: contact.attributes[name] for name in sorted(routable) if name in contact.attributes}
     names = ("contact_id", "key", "account", "channel", "medium", "visibility", "customer_id", "language", "topics",
-             "sentiment", "tier", "reach", "requirement", "queue")  # fmt: skip
+             "sentiment", "tier", "reach", "requirement", "queue", "incident_key")  # fmt: skip
     return {
         **{name: getattr(contact, name) for name in names},
         "strikes": writer.strikes,

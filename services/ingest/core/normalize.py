@@ -47,6 +47,7 @@ class Received:
     reach: Reach = NO_REACH
     requirement: Requirement | None = None
     queue: str | None = None
+    incident_key: str | None = None
     attributes: dict[str, Scalar] = field(default_factory=dict)
 
 

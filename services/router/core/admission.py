@@ -144,6 +144,8 @@ def rules_of(queue: Queue, visibility: Visibility, medium: Medium) -> Rules:
         auto_accept=medium in queue.auto_accept,
         overflow=queue.overflow,
         version=queue.version,
+        language_level=queue.language_level if queue.language_skill else 0,
+        group_max=queue.group_max if queue.group_by_incident else 0,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from libs.common.events.routing import AgentPresenceChanged, AgentUpdated
 from services.router.core.apply_contacts import end_hold
+from services.router.core.choice import stranded
 from services.router.core.desks import Desk
 from services.router.core.facts import LeasesRenewed
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
-from services.router.core.state import Agent, Contact
+from services.router.core.state import Agent, Contact, first_choices
 
 
 def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
@@ -31,13 +32,11 @@ def on_updated(partition: Partition, floor: Floor, event: AgentUpdated) -> None:
         left(partition, floor, desk)
     else:
         ask_anew(partition, floor, floor.bounced.values())
-    ask_anew(partition, floor, floor.stranded())
+        let_others_look(partition, floor)
+    ask_anew(partition, floor, stranded(floor))
     floor.feed(desk)
     partition.touch_agent(floor, desk)
-    if floor.dead_ends:
-        floor.pool.recheck_after = ""
-        partition.mark("pool", floor, floor.pool.id, floor.pool)
-        partition.has_work(floor)
+    partition.recheck_dead_ends(floor)
 
 
 def on_presence_changed(
@@ -64,9 +63,35 @@ def on_presence_changed(
 def left(partition: Partition, floor: Floor, desk: Desk) -> None:
     """What was held for them is anybody's; where they were the last to be asked, the asking begins anew."""
     for contact in list(floor.held.get(desk.agent.id, {}).values()):
-        end_hold(floor, contact)
-        partition.touch(floor, contact)
+        if not is_awaited(floor, contact):
+            end_hold(floor, contact)
+            partition.touch(floor, contact)
     ask_anew(partition, floor, floor.bounced.values())
+    let_others_look(partition, floor)
+
+
+def is_awaited(floor: Floor, contact: Contact) -> bool:
+    """Whether somebody it may be held for is there."""
+    need = floor.need_of(contact)
+    desks = (floor.desks.get(agent_id) for agent_id in first_choices(contact.own, contact.last_agent))
+    return any(desk is not None and desk.peers is not None and need.allows(desk.agent) for desk in desks)
+
+
+def let_others_look(partition: Partition, floor: Floor) -> None:
+    """Nobody waits for who has left: who is there looks at what load has opened."""
+    for desk in list(deserted(floor)):
+        floor.feed(desk)
+        partition.touch_agent(floor, desk)
+
+
+def deserted(floor: Floor) -> Iterator[Desk]:
+    """Who has room for what others would have taken, of whom nobody is available any more."""
+    for bucket in floor.opening:
+        if not bucket.live or (need := bucket.open_need) is bucket.need:
+            continue
+        for peers in (peers for profile in need.profiles for peers in profile.peers.values()):
+            if peers.has_room(bucket.kind):
+                yield from (floor.desks[agent_id] for _, agent_id in peers.members)
 
 
 def ask_anew(partition: Partition, floor: Floor, contacts: Iterable[Contact]) -> None:

@@ -23,9 +23,10 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
+from services.router.core.apply_groups import leave_group, wait_apart, wait_together
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
-from services.router.core.floor import NOBODY_ANSWERS, Floor, holders_of
+from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.limits import DECLINES_KEPT
 from services.router.core.partition import Partition, shared
 from services.router.core.policy import urgency_of
@@ -35,18 +36,21 @@ from services.router.core.state import (
     Offer,
     Rules,
     base_and_generation,
+    holders_of,
     is_sought_for,
     offer_number,
+    requirement_at,
     set_offers,
 )
 from services.router.core.transitions import ANSWERED_ELSEWHERE
 
 GIVEN_AWAY: Final = ("released", "transferred")
 """Why a contact waits again whose agent was asked to give it to somebody else."""
-ELSEWHERE: Final = ("transferred", "overflowed")
+ELSEWHERE: Final = ("transferred", "overflowed", "fallback")
 """Why a contact waits again by other rules, perhaps."""
 TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 """Why an offer is withdrawn so that another agent is asked."""
+
 # -- waiting ----------------------------------------------------------------------------------------------------
 
 
@@ -59,12 +63,12 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
-        if floor.see(contact):
-            partition.mark("pool", floor, floor.pool.id, floor.pool)
     else:
         queue_again(partition, floor, contact, event)
+    if floor.see(contact):
+        partition.mark("pool", floor, floor.pool.id, floor.pool)
     contact.sequence += 1
-    contact.entered_at = event.at
+    contact.entered_at = contact.relaxed_at = event.at
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
@@ -76,6 +80,7 @@ def pinned_rules(event: ContactQueued, floor: Floor | None = None) -> Rules:
     return Rules(
         event.queue, event.requirement, event.relax, event.offer_seconds, event.offers_max, event.wrap_up_seconds,
         event.parallel_offers, event.auto_accept, event.overflow, 0 if queue is None else queue.version,
+        event.language_level, event.group_max,
     )  # fmt: skip
 
 
@@ -87,8 +92,8 @@ def contact_of(event: ContactQueued) -> Contact:
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
         last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
-        urgency=urgency_of(event.attributes), own=event.own_requirement, boost=event.boost,
-        terms=terms_of(event.terms), raised=event.raised,
+        urgency=urgency_of(event.attributes), incident_key=event.incident_key, own=event.own_requirement,
+        boost=event.boost, terms=terms_of(event.terms), raised=event.raised,
         target=event.target, target_version=event.target_version, policy_version=event.policy_version,
         opens_at=event.opens_at,
     )  # fmt: skip
@@ -101,10 +106,12 @@ def terms_of(named: dict[str, int]) -> tuple[int, ...]:
 def queue_again(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> None:
     """A known contact waits again: who gave it away was asked; resumed, nobody was. New rules begin with their first
     step."""
+    if contact.state == "waiting":
+        floor.leave(contact)
     free(partition, floor, contact)
     wake_up(partition, floor, contact)
     goes_elsewhere = event.reason in ELSEWHERE or event.queue != contact.rules.queue
-    moved = goes_elsewhere and moved_rules(partition, floor, contact, event)
+    moved = goes_elsewhere and moved_rules(floor, contact, event)
     keeps_step = not moved and event.reason in GIVEN_AWAY
     contact.state = "waiting"
     contact.agent_id = None
@@ -112,7 +119,8 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.parked_until = None
     contact.opens_at = event.opens_at
     contact.bounces = 0
-    contact.relaxed = contact.relaxed if keeps_step else 0
+    if not keeps_step:
+        contact.relaxed, contact.relaxed_by = 0, None
     contact.asked = contact.asked if event.reason in GIVEN_AWAY else ()
     contact.waiting_since = event.waiting_since
     contact.visibility, contact.tier, contact.strikes = event.visibility, event.tier, event.strikes
@@ -123,14 +131,12 @@ def queue_again(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.policy_version = event.policy_version
 
 
-def moved_rules(partition: Partition, floor: Floor, contact: Contact, event: ContactQueued) -> bool:
+def moved_rules(floor: Floor, contact: Contact, event: ContactQueued) -> bool:
     """Take over the rules and the requirement of its own that the event names; whether they are others."""
     rules, own = pinned_rules(event, floor), event.own_requirement
     if (replace(rules, version=contact.rules.version), own) == (contact.rules, contact.own):
         return False
     contact.rules, contact.own = floor.share(rules), floor.share(own)
-    if floor.see(contact):
-        partition.mark("pool", floor, floor.pool.id, floor.pool)
     return True
 
 
@@ -157,10 +163,9 @@ def on_relaxed(floor: Floor, contact: Contact, event: ContactRelaxed) -> None:
     sought = is_sought_for(contact)
     if sought:
         floor.leave(contact)
-    contact.relaxed = event.step
+    contact.relaxed, contact.relaxed_at, contact.relaxed_by = event.step, event.at, event.reason
     if sought:
         floor.enter(contact)
-    if sought and contact.unroutable != NOBODY_ANSWERS:
         floor.seek(contact)
 
 
@@ -168,13 +173,17 @@ def on_noted(floor: Floor, contact: Contact, event: ContactNoted) -> None:
     moved = (contact.reach, contact.visibility, contact.waiting_since) != (
         event.reach, event.visibility, event.waiting_since,
     )  # fmt: skip
+    needed = requirement_at(contact, 0)
     contact.visibility, contact.reach, contact.sentiment = event.visibility, event.reach, event.sentiment
     contact.language, contact.topics = event.language, floor.share(event.topics)
     contact.tier, contact.strikes = event.tier, event.strikes
     contact.velocity, contact.urgency = event.velocity, event.urgency
     contact.answered, contact.waiting_since, contact.wrote_at = event.answered, event.waiting_since, event.wrote_at
-    if moved:
+    speaks_otherwise = requirement_at(contact, 0) != needed
+    if moved or speaks_otherwise:
         re_enter(floor, contact)
+    if speaks_otherwise and contact.state == "waiting":
+        floor.seek(contact)
 
 
 def on_unroutable(floor: Floor, contact: Contact, event: ContactUnroutable) -> None:
@@ -201,6 +210,7 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     offer = Offer(contact.offers_made, event.agent_id, event.expires_at, event.units)
     set_offers(contact, (*contact.offers, offer))
     contact.units = event.units
+    contact.companions = len(event.group)
     if contact.rules.parallel_offers == 1:
         contact.last_agent_until = None  # Where several are asked at once the others come when the hold ends.
     contact.asked = () if event.asked_again else contact.asked
@@ -211,6 +221,7 @@ def on_offered(partition: Partition, floor: Floor, contact: Contact, event: Cont
     desk.take(contact)
     desk.sit_down()
     partition.touch_agent(floor, desk)
+    wait_together(partition, floor, contact, event)
     if is_sought_for(contact):
         floor.enter(contact)
         floor.seek(contact)
@@ -247,9 +258,11 @@ def has_answered(partition: Partition, floor: Floor, agent_id: str) -> None:
 
 
 def remember_asked(floor: Floor, contact: Contact, agent_id: str) -> None:
+    """And so were those who were offered with it."""
     shift = floor.desks[agent_id].agent.shift
-    earlier = (pair for pair in contact.asked if pair[0] != agent_id)
-    contact.asked = tuple(sorted((*earlier, (agent_id, shift))))
+    for one in (contact, *floor.groups.get(contact.id, {}).values()):
+        earlier = (pair for pair in one.asked if pair[0] != agent_id)
+        one.asked = tuple(sorted((*earlier, (agent_id, shift))))
 
 
 def on_offer_withdrawn(partition: Partition, floor: Floor, contact: Contact, event: OfferWithdrawn) -> None:
@@ -274,6 +287,7 @@ def offer_ended(
     if not contact.offers:
         contact.state = "waiting"
         contact.last_agent_until = None
+        wait_apart(partition, floor, contact)
     if is_sought_for(contact):
         floor.enter(contact)
         floor.seek(contact)
@@ -283,12 +297,13 @@ def free(partition: Partition, floor: Floor, contact: Contact) -> None:
     """Who held it has room again."""
     for agent_id in holders_of(contact):
         leave_desk(partition, floor, contact, agent_id)
+    contact.group = None
 
 
 def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
     desk = floor.desks[agent_id]
     desk.stand_up()
-    desk.drop(contact)
+    leave_group(partition, floor, desk, contact)
     end_pause(contact, partition.now)
     desk.sit_down()
     floor.feed(desk)
@@ -309,6 +324,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.agent_id = event.agent_id
     set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
+    contact.group, contact.companions = event.group_id, 0
     contact.answered = contact.medium == "voice"
     desk = floor.desks[event.agent_id]
     desk.stand_up()

@@ -24,7 +24,7 @@ def on_nowhere_to_overflow(contact: Contact) -> None:
 def on_queue_opened(floor: Floor, contact: Contact, event: QueueOpened) -> None:
     """It waits like everybody from now on."""
     contact.opens_at = None
-    contact.entered_at = event.at
+    contact.entered_at = contact.relaxed_at = event.at
     if contact.state == "waiting":
         floor.enter(contact)
         floor.seek(contact)

@@ -79,7 +79,7 @@ def new_contact(floor: Floor, message: Message, now: int, contact_id: str, previ
         repeat_of=previous.contact_id, linked_to=message.linked_to if isinstance(message, ContactOpened) else None,
         reach=audience(message.visibility, message.reach), sentiment=message.sentiment,
         language=message.language, topics=message.topics, attributes=dict(sorted(message.attributes.items())),
-        urgency=urgency_of(message.attributes), own=message.requirement,
+        urgency=urgency_of(message.attributes), own=message.requirement, incident_key=message.incident_key,
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 In this order: the wanted proficiency is met; the lowest regret, in half points; the work held (for a call the least
 that is interruptible, for a chat the most chats, otherwise the least of all); who prefers its queue; the fewest
-requirements they can serve; the longest since their last assignment; the id. The customer's last agent goes first while
-the contact is held.
+requirements they can serve; the longest since their last assignment; the id. Whom the contact prefers goes first while
+it is early, and so does the customer's last agent while it is held for them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from services.router.core.desks import Desk, Kind, Peers, can_ever_hold
-from services.router.core.floor import Floor
+from services.router.core.desks import Desk, Peers, can_ever_hold
+from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.limits import CALL_READY_HALF_POINTS, REGRET_HALF_POINTS_MIN, RUNNERS_UP_MAX
-from services.router.core.queues import Asked, Bucket, Need
+from services.router.core.policy import is_early
+from services.router.core.queues import Asked, Bucket, Kind, Need, steps_open
 from services.router.core.requirements import lacks
-from services.router.core.state import Contact
+from services.router.core.state import Contact, first_choices, requirement_at
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -35,26 +36,31 @@ class Candidate(NamedTuple):
 
 
 def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
-    """The agent to offer it to now; None when nobody has room, or while it is held for the last agent.
+    """The agent to offer it to now; None when nobody has room, or while it is held for somebody.
 
     Decliners are asked again when everybody able was, and nobody is being asked any more.
     """
     if contact.opens_at is not None:
         return None  # Its queue is closed.
     if contact.last_agent_until is not None:
-        desk = last_agent(floor, contact)
+        desk = first_choice(floor, contact)
         return Choice(desk) if desk is not None else None
-    need = floor.need_of(contact)
     kind = (contact.channel, contact.medium)
+    needs = floor.needs_of(contact)
+    need = needs[steps_open(needs, kind)]
     asked = still_asked(floor, contact.asked)
     asking = frozenset(offer.agent_id for offer in contact.offers)
+    if is_early(contact, now) and (desk := preferred(floor, contact, need, asked | asking)) is not None:
+        return Choice(desk, passed_over=passed_over(floor, need, kind, asked))
     able = candidates(need, kind, asked | asking)
-    again = bool(asked) and not asking and not able and everyone_was_asked(floor, need, kind, asked)
+    over = bool(asking) or contact.unroutable == NOBODY_ANSWERS
+    again = bool(asked) and not able and not over and everyone_was_asked(floor, need, kind, asked)
     if again:
         able = candidates(need, kind, NOBODY)
     if not able:
         return None
-    ranked = rank(floor, contact, able, now)
+    wanted = floor.need_at(contact, 0)
+    ranked = rank(floor, contact, able, None if need is wanted else wanted, now)
     best, *others = ranked
     return Choice(
         desk=floor.desks[best.agent_id],
@@ -64,16 +70,29 @@ def choose(floor: Floor, contact: Contact, now: int) -> Choice | None:
     )
 
 
-def last_agent(floor: Floor, contact: Contact) -> Desk | None:
-    """The agent it is held for, when they have room now."""
-    desk = floor.desks.get(contact.last_agent or "")
-    if desk is None or desk.profile is None or not desk.has_room((contact.channel, contact.medium)):
-        return None
-    return desk if floor.need_of(contact).met_by(desk.profile.skills) else None
+def first_choice(floor: Floor, contact: Contact) -> Desk | None:
+    """Of those it is held for, the first who has room now and wasn't asked."""
+    asked = still_asked(floor, contact.asked)
+    names = first_choices(contact.own, contact.last_agent)
+    return with_room(floor, contact, floor.need_of(contact), names, asked)
 
 
-def candidates(need: Need, kind: Kind, without: frozenset[str]) -> list[Candidate]:
+def preferred(floor: Floor, contact: Contact, need: Need, asked: frozenset[str]) -> Desk | None:
+    """Of those it prefers, the first who has room now and wasn't asked."""
+    return with_room(floor, contact, need, first_choices(contact.own, None), asked)
+
+
+def with_room(
+    floor: Floor, contact: Contact, need: Need, names: tuple[str, ...], asked: frozenset[str]
+) -> Desk | None:  # fmt: skip
+    kind = (contact.channel, contact.medium)
+    desks = (floor.desks.get(name) for name in names if name not in asked)
+    return next((desk for desk in desks if desk is not None and desk.has_room(kind) and need.allows(desk.agent)), None)
+
+
+def candidates(need: Need, kind: Kind, asked: frozenset[str]) -> list[Candidate]:
     """Of each group of able peers with room, the one who was given work longest ago."""
+    without = asked | need.excluded
     return [
         Candidate(peers, *member)
         for profile in need.profiles
@@ -92,29 +111,34 @@ def _is_here(desk: Desk | None, shift: int) -> bool:
 
 
 def everyone_was_asked(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> bool:
-    """Whether every available agent who is able, and could hold it without other work, was asked in vain."""
+    """Whether every available agent who is able, and could hold it without other work, was asked or is excluded."""
     able = sum(
         len(peers.members)
         for profile in need.profiles
         for peers in profile.peers.values()
         if can_ever_hold(peers.capacity, kind)
     )
-    return able == sum(_is_able(floor.desks[agent], need, kind) for agent in sorted(asked))
+    out = (floor.desks.get(agent) for agent in sorted(asked | need.excluded))
+    return able == sum(_is_able(desk, need, kind) for desk in out)
 
 
-def _is_able(desk: Desk, need: Need, kind: Kind) -> bool:
+def _is_able(desk: Desk | None, need: Need, kind: Kind) -> bool:
+    if desk is None or desk.peers is None:
+        return False
     return desk.profile in need.profiles and can_ever_hold(desk.agent.capacity, kind)
 
 
-def rank(floor: Floor, contact: Contact, able: list[Candidate], now: int) -> list[Candidate]:
+def rank(
+    floor: Floor, contact: Contact, able: list[Candidate], wanted: Need | None, now: int
+) -> list[Candidate]:  # fmt: skip
+    """The best first; `wanted` is the proficiency that goes before, where able agents may lack it."""
     if len(able) == 1:
         return able
-    wanted = floor.need(contact.own, contact.rules.requirement).profiles if contact.relaxed else None
     tops = floor.tops(now)
     own = floor.places.get(contact.id)
 
     def order(one: Candidate) -> tuple[int, int, int, int, int, int, str]:
-        met = wanted is None or one.peers.profile in wanted
+        met = wanted is None or one.peers.profile in wanted.profiles
         return (
             0 if met else 1,
             regret(one.peers, contact, tops, own),
@@ -163,7 +187,12 @@ def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> 
         for peers in profile.peers.values():
             here += len(peers.members)
             room += len(peers.members) if peers.has_room(kind) else 0
-    counts = {"skill": roster - able, "not_available": able - here, "at_capacity": here - room, "asked": len(asked)}
+    out = (floor.desks.get(agent) for agent in sorted(need.excluded))
+    excluded = sum(desk is not None and desk.has_room(kind) and desk.profile in need.profiles for desk in out)
+    counts = {
+        "skill": roster - able, "not_available": able - here, "at_capacity": here - room, "asked": len(asked),
+        "excluded": excluded,
+    }  # fmt: skip
     return {reason: count for reason, count in counts.items() if count}
 
 
@@ -173,15 +202,19 @@ def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> 
 def is_dead_end(floor: Floor, contact: Contact) -> bool:
     """Nobody on the roster could ever take it, even fully relaxed."""
     kind = (contact.channel, contact.medium)
-    steps = [contact.rules.requirement, *(step.requirement for step in contact.rules.relax)]
-    needs = (floor.need(contact.own, step) for step in steps)
-    return not any(profile.can_ever_hold(kind) for need in needs for profile in need.profiles)
+    needs = (floor.need_at(contact, step) for step in range(len(contact.rules.relax) + 1))
+    return not any(need.has_on_roster(kind) for need in needs)
 
 
 def missing(floor: Floor, contact: Contact) -> tuple[str, ...]:
     """The skills that the nearest profile lacks for the last relaxation step; all of them without any agent."""
-    relax = contact.rules.relax
-    last = relax[-1].requirement if relax else contact.rules.requirement
+    last = requirement_at(contact, len(contact.rules.relax))
     skills = [profile.skills for profile in floor.profiles.values()] or [{}]
     gaps = ({*lacks(one, last), *lacks(one, contact.own)} for one in skills)
     return min((tuple(sorted(gap)) for gap in gaps), key=lambda gap: (len(gap), gap))
+
+def stranded(floor: Floor) -> list[Contact]:
+    """Waiting contacts for whose present need nobody is on the roster, not flagged; the cost is theirs."""
+    buckets = (one for one in floor.buckets.values() if one.live and not one.need.has_on_roster(one.kind))
+    waiting = (floor.contacts[entry[1]] for bucket in buckets for entry in bucket.living(floor.contacts))
+    return [contact for contact in waiting if contact.state == "waiting" and contact.unroutable is None]

@@ -11,13 +11,15 @@ from libs.common.events.commands import (
     PutQueue,
 )
 from libs.common.events.escalations import TargetUpdated
-from libs.common.events.routing import AgentUpdated, PolicyUpdated, PoolUpdated, QueueUpdated
+from libs.common.events.routing import AgentUpdated
+from libs.common.events.rules import PolicyUpdated, PoolUpdated, QueueUpdated
 from libs.common.events.values import Capacity, Requirement
 from services.router.core.facts import TargetKept
 from services.router.core.floor import Floor
 from services.router.core.interruption import is_sound as is_sound_interruption
 from services.router.core.limits import (
     BOOST_MAX,
+    GROUP_MAX,
     LEVEL_MAX,
     MISSED_OFFERS_MAX,
     OFFER_SECONDS_MAX,
@@ -29,6 +31,7 @@ from services.router.core.limits import (
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.queue_changes import is_sound_admission, is_there
+from services.router.core.requirements import skills_of
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
 
@@ -77,7 +80,9 @@ def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
         parallel_offers=put.parallel_offers, auto_accept=put.auto_accept,
         offers_max=put.offers_max, wrap_up_seconds=put.wrap_up_seconds,
         last_agent_seconds=put.last_agent_seconds, when=put.when, hours=put.hours, closed=put.closed,
-        overflow=put.overflow, max_length=put.max_length,
+        overflow=put.overflow, max_length=put.max_length, language_skill=put.language_skill,
+        language_level=put.language_level, fallback_queue=put.fallback_queue,
+        group_by_incident=put.group_by_incident, group_max=put.group_max,
     )  # fmt: skip
     return (updated, done(put, now, {"queue_id": put.queue_id, "config_version": version}))
 
@@ -91,16 +96,20 @@ def is_sound_queue(put: PutQueue) -> bool:
         and 1 <= put.offers_max <= OFFERS_MAX
         and 0 <= put.wrap_up_seconds <= WRAP_UP_SECONDS_MAX
         and put.last_agent_seconds >= 0
+        and put.fallback_queue != put.queue_id
+        and 2 <= put.group_max <= GROUP_MAX
+        and not (put.group_by_incident and put.parallel_offers > 1)
+        and 1 <= put.language_level <= LEVEL_MAX
         and put.match.queue is None
-        and steps == sorted({*steps})
         and all(step >= 0 for step in steps)
         and all(is_sound_requirement(one) for one in requirements)
     )
 
 
 def is_sound_requirement(requirement: Requirement) -> bool:
+    """Of a queue: skills only, no agents."""
     needs = (*requirement.all, *requirement.any, *requirement.none)
-    return all(1 <= need.level <= LEVEL_MAX for need in needs)
+    return requirement == skills_of(requirement) and all(1 <= need.level <= LEVEL_MAX for need in needs)
 
 
 # -- agents -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from services.router.core import (
     overflow,
     presence,
     queue_changes,
+    relaxation,
     skill_changes,
     work,
 )
@@ -93,7 +94,7 @@ def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainD
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
         case facts.OverflowDue(): return overflow.on_overflow_due(floor, event, now)
         case facts.QueueOpened(): return overflow.on_queue_opened(floor, event, now)
-        case facts.RelaxDue(): return work.on_relax_due(floor, event, now)
+        case facts.RelaxDue(): return relaxation.on_relax_due(floor, event, now)
         case facts.ParkEnded(): return work.on_park_ended(floor, event, now)
         case facts.PrivateDue(): return in_private.on_due(floor, event, now)
         case facts.WrapUpDue(): return work.on_wrap_up_due(floor, event, now)

@@ -11,12 +11,10 @@ from typing import Final
 
 from libs.common.events.values import Capacity, Medium
 from services.router.core.interruption import NO_MARGIN, Margins, margin, margins
-from services.router.core.queues import Bucket
+from services.router.core.queues import Bucket, Kind
 from services.router.core.state import Agent, Contact, units_held
 
 DEFAULT_COST: Final[Mapping[str, int]] = {"voice": 120, "live": 40, "async": 20}
-Kind = tuple[str, Medium]
-"""A channel and its medium: what a contact costs depends on both."""
 ProfileKey = tuple[tuple[str, int], ...]
 CapacityKey = tuple[
     int, tuple[tuple[str, int], ...], tuple[tuple[str, int], ...], tuple[tuple[str, tuple[str, ...]], ...], int
@@ -80,9 +78,21 @@ class Profile:
         if not desks:
             del self.desks[desk.capacity]
 
-    def can_ever_hold(self, kind: Kind) -> bool:
+    def can_ever_hold(self, kind: Kind, without: frozenset[str]) -> bool:
         """Whether somebody of these, without any work, has room for one."""
-        return any(can_ever_hold(next(iter(desks.values())).agent.capacity, kind) for desks in self.desks.values())
+        firsts = (_first(desks, without) for desks in self.desks.values())
+        return any(desk is not None and can_ever_hold(desk.agent.capacity, kind) for desk in firsts)
+
+    def is_there(self, kind: Kind, without: frozenset[str]) -> bool:
+        """The same of those who are available."""
+        return any(
+            can_ever_hold(peers.capacity, kind) and peers.first(without) is not None for peers in self.peers.values()
+        )
+
+
+def _first(desks: Mapping[str, Desk], without: frozenset[str]) -> Desk | None:
+    """One of these who isn't among `without`; their capacity is the same."""
+    return next((desk for agent_id, desk in desks.items() if agent_id not in without), None)
 
 
 class Peers:
@@ -174,13 +184,15 @@ class Desk:
             return
         kind = (contact.channel, contact.medium)
         self.held[contact.id] = contact
+        if not contact.units:
+            return  # Another of its group counts for all of them.
         self.counts[kind] = self.counts.get(kind, 0) + 1
         self.used += units_held(contact, self.agent.id)
         if contact.paused_at is not None:
             self.pause(contact)
 
     def drop(self, contact: Contact) -> None:
-        if self.held.pop(contact.id, None) is None:
+        if self.held.pop(contact.id, None) is None or not contact.units:
             return
         kind = (contact.channel, contact.medium)
         self.counts[kind] -= 1

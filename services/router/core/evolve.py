@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from libs.common.events import Event, in_private, routing
+from libs.common.events import Event, in_private, routing, rules
 from libs.common.events.routing import ContactDecision
 from services.router.core import (
     apply_agents,
     apply_contacts,
     apply_ends,
+    apply_groups,
     apply_overflow,
     apply_pauses,
     apply_priority,
     facts,
 )
 from services.router.core.desks import Desk
-from services.router.core.floor import Floor, line_of
+from services.router.core.floor import Floor
 from services.router.core.partition import Partition
-from services.router.core.state import Contact, Queue, Target, base_and_generation
+from services.router.core.state import Contact, Queue, Target, base_and_generation, line_of
 
 
 def evolve(partition: Partition, event: Event) -> None:
@@ -55,11 +56,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
     contact.sequence += 1
     a = apply_contacts
     match event:
-        case routing.ContactOffered(): a.on_offered(partition, floor, contact, event)
-        case routing.OfferAccepted(): a.on_accepted(partition, floor, contact, event)
-        case routing.OfferDeclined(): a.on_declined(partition, floor, contact, event)
-        case routing.OfferExpired(): a.on_expired(partition, floor, contact, event)
-        case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
+        case routing.ContactOffered() | routing.OfferDecision(): on_offer(partition, floor, contact, event)
         case routing.ContactAssigned(): a.on_assigned(partition, floor, contact, event)
         case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
         case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
@@ -74,6 +71,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
+        case routing.ContactBrokeOut(): apply_groups.on_broke_out(partition, floor, contact, event)
         case routing.ContactWrapUpStarted(): a.on_wrap_up_started(floor, contact, event)
         case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
@@ -81,6 +79,18 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
             apply_ends.on_ended(partition, floor, contact, event)
             return
     partition.touch(floor, contact)
+
+
+def on_offer(
+    partition: Partition, floor: Floor, contact: Contact, event: routing.ContactOffered | routing.OfferDecision
+) -> None:
+    a = apply_contacts
+    match event:
+        case routing.ContactOffered(): a.on_offered(partition, floor, contact, event)
+        case routing.OfferAccepted(): a.on_accepted(partition, floor, contact, event)
+        case routing.OfferDeclined(): a.on_declined(partition, floor, contact, event)
+        case routing.OfferExpired(): a.on_expired(partition, floor, contact, event)
+        case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
 
 
 def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, event: facts.OfContact) -> None:
@@ -122,16 +132,16 @@ def on_agent(
 
 def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
     match event:
-        case routing.QueueUpdated():
+        case rules.QueueUpdated():
             on_queue(partition, floor, event)
             return
         case facts.DrainSet():
             on_drain_set(partition, floor, floor.queues[event.queue_id], event)
             return
-        case routing.PoolUpdated():
+        case rules.PoolUpdated():
             floor.pool.deleted = event.deleted
             floor.pool.sequence += 1
-        case routing.PolicyUpdated():
+        case rules.PolicyUpdated():
             floor.policy.version, floor.policy.weights = event.policy_version, event.weights
             floor.pool.sequence += 1
             floor.pool.reweigh_after = ""
@@ -145,7 +155,7 @@ def on_configuration(partition: Partition, floor: Floor, event: Event) -> None:
     partition.mark("pool", floor, floor.pool.id, floor.pool)
 
 
-def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) -> None:
+def on_queue(partition: Partition, floor: Floor, event: rules.QueueUpdated) -> None:
     queue = floor.queues.setdefault(event.queue_id, Queue(id=event.queue_id))
     queue.sequence += 1
     queue.version = event.config_version
@@ -158,8 +168,12 @@ def on_queue(partition: Partition, floor: Floor, event: routing.QueueUpdated) ->
     queue.parallel_offers = event.parallel_offers
     queue.when, queue.hours, queue.closed = event.when, event.hours, event.closed
     queue.overflow, queue.max_length, queue.successor = event.overflow, event.max_length, event.successor
+    queue.language_skill, queue.language_level = event.language_skill, event.language_level
+    queue.fallback_queue = event.fallback_queue
+    queue.group_by_incident, queue.group_max = event.group_by_incident, event.group_max
     floor.order_queues()
     partition.mark("queue", floor, queue.id, queue)
+    partition.recheck_dead_ends(floor)
 
 
 def on_drain_set(partition: Partition, floor: Floor, queue: Queue, event: facts.DrainSet) -> None:
@@ -197,9 +211,9 @@ def sequence(partition: Partition, event: Event) -> int:
             return floor.closed[base_and_generation(event.contact_id)[0]].sequence
         case routing.AgentDecision():
             return floor.desks[event.agent_id].agent.sequence
-        case routing.QueueUpdated():
+        case rules.QueueUpdated():
             return floor.queues[event.queue_id].sequence
-        case routing.PoolUpdated() | routing.PolicyUpdated():
+        case rules.PoolUpdated() | rules.PolicyUpdated():
             return floor.pool.sequence
         case _:
             return 1

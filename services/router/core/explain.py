@@ -13,14 +13,15 @@ from libs.common.events import SECOND
 from libs.common.events.values import Requirement
 from services.router.core.choice import still_asked
 from services.router.core.desks import Desk
-from services.router.core.floor import Floor, holders_of
+from services.router.core.floor import Floor
 from services.router.core.interruption import is_protected, margin, pause_left
 from services.router.core.limits import AGEING_SHARE_PERCENT
 from services.router.core.policy import named
 from services.router.core.queues import Score, is_higher, score_of, thousandths
+from services.router.core.relaxation import step_now
 from services.router.core.requirements import why_not
-from services.router.core.state import Contact, requirement_now
-from services.router.core.timers import contact_due
+from services.router.core.state import Contact, first_choices, holders_of, requirement_at
+from services.router.core.timers import contact_due, relax_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,17 @@ class Candidate:
     chosen: bool
     why: str | None = None
     """Why not; None for who was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """How far the queue's part of what the contact needs has loosened."""
+
+    step: int
+    steps: int
+    why: str
+    next_at: int | None
+    """When the next step counts at the latest; None after the last, and for what waits no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +56,9 @@ class Explanation:
     policy_version: int
     target: str | None
     requirement: Requirement
-    """The queue's part after the relaxation that has passed."""
+    """The queue's part at the relaxation step that counts now."""
     own_requirement: Requirement | None
-    relaxed: int
+    relaxation: Relaxation
     candidates: tuple[Candidate, ...]
     ahead: int
     queue_version: int
@@ -59,6 +71,7 @@ class Explanation:
 
 def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) -> Explanation:
     score = score_of(contact, now)
+    step = step_now(floor, contact) if contact.state == "waiting" else contact.relaxed
     return Explanation(
         contact_id=contact.id,
         state=contact.state,
@@ -69,10 +82,10 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
         terms={name: value / 1_000 for name, value in named(contact.terms).items()},
         policy_version=contact.policy_version,
         target=contact.target,
-        requirement=requirement_now(contact),
+        requirement=requirement_at(contact, step),
         own_requirement=contact.own,
-        relaxed=contact.relaxed,
-        candidates=tuple(candidates(floor, contact)),
+        relaxation=relaxation(contact, step),
+        candidates=tuple(candidates(floor, contact, step)),
         ahead=count_ahead(floor, contact, score, now) if ahead is None else ahead,
         queue_version=contact.rules.version,
         target_version=contact.target_version,
@@ -81,7 +94,28 @@ def explain(floor: Floor, contact: Contact, now: int, ahead: int | None = None) 
     )
 
 
-def candidates(floor: Floor, contact: Contact) -> Iterator[Candidate]:
+def relaxation(contact: Contact, step: int) -> Relaxation:
+    due = relax_due(contact) if contact.state in {"waiting", "offered"} else 0
+    steps = len(contact.rules.relax)
+    return Relaxation(step, steps, why_relaxed(contact, step), due or None)
+
+
+def why_relaxed(contact: Contact, step: int) -> str:
+    """`waited 60 s at the step before`."""
+    if step > contact.relaxed:
+        return "nobody who could take it before this step is available"
+    match contact.relaxed_by:
+        case "waited" | None if step:
+            return f"waited {contact.rules.relax[step - 1].after_seconds} s at the step before"
+        case "nobody_available":
+            return "nobody who could take it before this step was available"
+        case "escalated":
+            return "its promise was about to break"
+        case _:
+            return "no step has passed" if contact.rules.relax else "its queue has no steps"
+
+
+def candidates(floor: Floor, contact: Contact, step: int | None = None) -> Iterator[Candidate]:
     """Every agent of the pool by id: chosen, or the first reason why not."""
     chosen = holders_of(contact)
     asked = still_asked(floor, contact.asked)
@@ -91,14 +125,20 @@ def candidates(floor: Floor, contact: Contact) -> Iterator[Candidate]:
         if agent_id in chosen:
             yield Candidate(agent_id, chosen=True)
         else:
-            yield Candidate(agent_id, chosen=False, why=reason_against(desk, contact, asked, chosen))
+            yield Candidate(agent_id, chosen=False, why=reason_against(desk, contact, asked, chosen, step))
 
 
-def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: tuple[str, ...]) -> str:
+def reason_against(
+    desk: Desk, contact: Contact, asked: frozenset[str], chosen: tuple[str, ...], step: int | None = None
+) -> str:  # fmt: skip
+    """Why it isn't this agent's, at the step that has passed or at the one given."""
     agent = desk.agent
-    lacking = why_not(agent.skills, requirement_now(contact)) or why_not(agent.skills, contact.own)
+    needed = requirement_at(contact, contact.relaxed if step is None else step)
+    lacking = why_not(agent.skills, needed) or why_not(agent.skills, contact.own)
     if lacking is not None:
         return lacking
+    if contact.own is not None and agent.id in contact.own.exclude_agents:
+        return "excluded by the contact"
     if agent.status != "available":
         status = agent.status if agent.reason is None else f"{agent.status}: {agent.reason}"
         return status if agent.next_status is None else f"{status}, then {agent.next_status}"
@@ -108,8 +148,11 @@ def reason_against(desk: Desk, contact: Contact, asked: frozenset[str], chosen: 
         return at_capacity(desk, contact)
     if contact.opens_at is not None:
         return f"queue {contact.rules.queue} is closed"
-    if contact.last_agent_until is not None and contact.last_agent != agent.id:
-        return f"held for {contact.last_agent}"
+    first = first_choices(contact.own, contact.last_agent)
+    if contact.last_agent_until is not None and agent.id not in first:
+        return f"held for {', '.join(first)}"
+    if contact.state == "waiting" and contact.group is not None:
+        return f"offered together with {contact.group}"
     if chosen:
         return f"{', '.join(chosen)} went before"
     return contact.unroutable or "not waiting" if contact.state != "waiting" or contact.unroutable else "next"

@@ -15,6 +15,7 @@ from services.router.core.desks import Desk
 from services.router.core.explain import reason_against
 from services.router.core.floor import Floor
 from services.router.core.queues import is_higher, score_of
+from services.router.core.relaxation import step_now
 from services.router.core.state import Contact, units_held
 from services.router.core.timers import agent_due
 
@@ -58,7 +59,7 @@ def explain_agent(floor: Floor, desk: Desk, now: int) -> AgentExplanation:
     agent = desk.agent
     holds = tuple(held(one, agent.id) for _, one in sorted(desk.held.items()))
     waiting = in_order(floor, now)
-    reasons = grouped((reason_against(desk, one, still_asked(floor, one.asked), ()), one.id) for one in waiting)
+    reasons = grouped((why_not(floor, desk, one), one.id) for one in waiting)
     return AgentExplanation(
         agent_id=agent.id, status=agent.status, reason=agent.reason, used_units=desk.used,
         units=agent.capacity.units, holds=holds, reasons=reasons, looked_at=len(waiting),
@@ -69,6 +70,10 @@ def explain_agent(floor: Floor, desk: Desk, now: int) -> AgentExplanation:
 def held(contact: Contact, agent_id: str) -> Held:
     paused = contact.paused_at is not None
     return Held(contact.id, contact.state, 0 if paused else units_held(contact, agent_id), paused)
+
+
+def why_not(floor: Floor, desk: Desk, contact: Contact) -> str:
+    return reason_against(desk, contact, still_asked(floor, contact.asked), (), step_now(floor, contact))
 
 
 def in_order(floor: Floor, now: int) -> list[Contact]:

@@ -12,9 +12,10 @@ from typing import Final, TypeVar
 
 from libs.common.events.values import Requirement
 from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
+from services.router.core.incidents import Incidents
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
 from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, half_points, top
-from services.router.core.requirements import meets
+from services.router.core.requirements import for_anybody, meets, skills_of
 from services.router.core.state import (
     Agent,
     Closed,
@@ -25,9 +26,13 @@ from services.router.core.state import (
     Seen,
     Target,
     base_and_generation,
+    first_choices,
+    holders_of,
     is_short,
     is_sought_for,
-    requirement_now,
+    line_of,
+    requirement_at,
+    steps_ahead,
 )
 
 V = TypeVar("V")
@@ -53,12 +58,17 @@ class Floor:
         """First contact's id → the open generation's, where it isn't the first."""
         self.needs: dict[NeedKey, Need] = {}
         self.buckets: dict[BucketKey, Bucket] = {}
+        self.opening: dict[Bucket, None] = {}
+        """Buckets that load may open to who meets a later step; their order decides nothing."""
         self.places: dict[str, Bucket] = {}
         """Waiting contact → its bucket."""
         self.lengths: dict[str, int] = {}
         """Queue → how many wait in it or are on offer."""
         self.held: dict[str, dict[str, Contact]] = {}
-        """Last agent → contacts held for them, in no bucket meanwhile."""
+        """Preferred or last agent → contacts held for them, in no bucket meanwhile."""
+        self.incidents = Incidents()
+        self.groups: dict[str, dict[str, Contact]] = {}
+        """First contact, offered to somebody → who waits to join it, in no bucket meanwhile."""
         self.bounced: dict[str, Contact] = {}
         """Waiting contacts that somebody was asked for in vain, not flagged."""
         self.dead_ends: list[str] = []
@@ -141,7 +151,7 @@ class Floor:
 
     def see(self, contact: Contact) -> bool:
         """Remember what this contact needs; whether that is new."""
-        key = (contact.own, contact.rules.requirement, contact.medium == "voice")
+        key = (skills_of(contact.own), requirement_at(contact, 0), contact.medium == "voice")
         if key in self._seen or len(self._seen) >= SEEN_MAX:
             return False
         self._seen[key] = None
@@ -160,19 +170,30 @@ class Floor:
         return need
 
     def need_of(self, contact: Contact) -> Need:
-        return self.need(contact.own, requirement_now(contact))
+        return self.need_at(contact, contact.relaxed)
+
+    def need_at(self, contact: Contact, step: int) -> Need:
+        """What it needs once so many relaxation steps have passed."""
+        return self.need(for_anybody(contact.own), requirement_at(contact, step))
+
+    def needs_of(self, contact: Contact) -> tuple[Need, ...]:
+        """What it needs now, and what it would need at each step that load may open."""
+        return tuple(self.need_at(contact, step) for step in (contact.relaxed, *steps_ahead(contact)))
 
     def bucket_of(self, contact: Contact) -> Bucket:
         self._sweep()
-        need = self.need_of(contact)
+        needs = self.needs_of(contact)
+        need, *ahead = needs
         final = contact.unroutable == NOBODY_ANSWERS
         key: BucketKey = (
             (need.own, need.requirement), contact.channel, contact.medium, contact.target_seconds,
-            self.asked_now(contact), final, is_short(contact),
+            self.asked_now(contact), final, is_short(contact), tuple(one.requirement for one in ahead),
         )  # fmt: skip
         bucket = self.buckets.get(key)
         if bucket is None:
-            bucket = self.buckets[key] = Bucket(key, need)
+            bucket = self.buckets[key] = Bucket(key, needs)
+            if ahead:
+                self.opening[bucket] = None
             for profile in need.profiles:
                 profile.buckets.setdefault(bucket.kind, {})[bucket] = None
         return bucket
@@ -189,7 +210,9 @@ class Floor:
         if len(self.buckets) < BUCKETS_EMPTY_MAX or len(self.buckets) < 2 * self._live:
             return
         self.buckets = {key: bucket for key, bucket in self.buckets.items() if bucket.live}
-        self.needs = {(bucket.need.own, bucket.need.requirement): bucket.need for bucket in self.buckets.values()}
+        self.opening = {bucket: None for bucket in self.opening if bucket.live}
+        needs = (need for bucket in self.buckets.values() for need in bucket.needs)
+        self.needs = {(need.own, need.requirement): need for need in needs}
         for profile in self.profiles.values():
             profile.buckets = {
                 kind: {bucket: None for bucket in buckets if bucket.live}
@@ -208,16 +231,21 @@ class Floor:
             self.lengths[after] = self.lengths.get(after, 0) + 1
 
     def enter(self, contact: Contact) -> None:
-        """The contact is sought for: by its last agent, or in a bucket by anyone. It is nowhere yet."""
+        """The contact is sought for: when its group's offer ends, by those it is held for, or in a bucket by anyone."""
+        if contact.group is not None:
+            self.groups.setdefault(contact.group, {})[contact.id] = contact
+            return
         if contact.opens_at is not None:
             pass  # Nowhere: its queue is closed.
-        elif contact.last_agent_until is not None and contact.last_agent is not None:
-            self.held.setdefault(contact.last_agent, {})[contact.id] = contact
+        elif contact.last_agent_until is not None:
+            for agent_id in first_choices(contact.own, contact.last_agent):
+                self.held.setdefault(agent_id, {})[contact.id] = contact
         else:
             bucket = self.places[contact.id] = self.bucket_of(contact)
             bucket.push(contact)
             self._live += bucket.live == 1
             self.short += bucket.short
+            self.incidents.enter(contact)
         if contact.asked and contact.state == "waiting" and contact.unroutable != NOBODY_ANSWERS:
             self.bounced[contact.id] = contact
         if contact.to_place:
@@ -234,7 +262,7 @@ class Floor:
 
     def seek(self, contact: Contact) -> None:
         """Somebody may be able to take it now: the next `Settle` looks."""
-        if not contact.to_place:
+        if not contact.to_place and contact.group is None:
             contact.to_place = True
             heappush(self.arrivals, (contact.waiting_since, contact.id))
 
@@ -253,26 +281,21 @@ class Floor:
         """The contact waits no longer, or elsewhere: whatever led to it is dead."""
         contact.version += 1
         self.bounced.pop(contact.id, None)
+        self.incidents.leave(contact)
+        if contact.group is not None and contact.group in self.groups:
+            joining = self.groups[contact.group]
+            joining.pop(contact.id, None)
+            if not joining:
+                del self.groups[contact.group]
         bucket = self.places.pop(contact.id, None)
         if bucket is not None:
             bucket.forget_one(self.contacts)
             self._live -= bucket.live == 0
             self.short -= bucket.short
-        elif contact.last_agent in self.held:
-            kept = self.held[contact.last_agent]
-            kept.pop(contact.id, None)
-            if not kept:
-                del self.held[contact.last_agent]
-
-    def stranded(self) -> list[Contact]:
-        """Waiting contacts for whose present need nobody is on the roster, not flagged; the cost is theirs."""
-        buckets = [
-            bucket
-            for bucket in self.buckets.values()
-            if bucket.live and not any(profile.can_ever_hold(bucket.kind) for profile in bucket.need.profiles)
-        ]
-        waiting = (self.contacts[entry[1]] for bucket in buckets for entry in bucket.living(self.contacts))
-        return [contact for contact in waiting if contact.state == "waiting" and contact.unroutable is None]
+        for agent_id in first_choices(contact.own, contact.last_agent):
+            kept = self.held.get(agent_id, {})
+            if kept.pop(contact.id, None) is not None and not kept:
+                del self.held[agent_id]
 
     def flag(self, contact: Contact, reason: str | None) -> None:
         """Set or end the flag that nobody can or will take it."""
@@ -368,20 +391,3 @@ class Floor:
                 scored.append((half_points(bucket.score(entry, now)), bucket))
         scored.sort(key=lambda item: -item[0])
         return scored
-
-
-def line_of(contact: Contact | None) -> str | None:
-    """The queue in whose line the contact stands; None when it doesn't wait for an agent."""
-    in_line = contact is not None and contact.state in ("waiting", "offered")
-    return contact.rules.queue if contact is not None and in_line else None
-
-
-def holders_of(contact: Contact) -> tuple[str, ...]:
-    """Whose capacity the contact takes: an offer's and a wrap-up's count like an assignment's."""
-    match contact.state:
-        case "offered":
-            return tuple(offer.agent_id for offer in contact.offers)
-        case "assigned" | "wrap_up" if contact.agent_id is not None:
-            return (contact.agent_id,)
-        case _:
-            return ()

@@ -72,7 +72,7 @@ def pause_spent_at(contact: Contact) -> int:
 
 def is_pausable(capacity: Capacity, contact: Contact, by: Medium) -> bool:
     """Whether it is being worked on and may stop for that: an offer and a wrap-up may not."""
-    works = contact.state == "assigned" and contact.paused_at is None
+    works = contact.state == "assigned" and contact.paused_at is None and contact.units > 0
     return works and may_pause(capacity, contact.medium, by) and not is_protected(contact)
 
 

@@ -50,6 +50,8 @@ PARALLEL_OFFERS_MAX: Final = 5
 MISSED_OFFERS_MAX: Final = 50
 DECLINES_KEPT: Final = OFFERS_MAX
 """A whole round of them."""
+GROUP_MAX: Final = 100
+"""Contacts of one incident that are offered as one."""
 WRAP_UP_SECONDS_MAX: Final = 3_600
 WRAP_UP_TIMES_MAX: Final = 3
 """With every extension a wrap-up lasts at most so many times what its queue says."""

@@ -38,6 +38,7 @@ from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import TRANSFER_HELD_SECONDS
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
+from services.router.core.requirements import for_anybody
 from services.router.core.state import Contact, Queue, units_held
 from services.router.core.transitions import (
     REFERRED,
@@ -150,7 +151,7 @@ def to_agent(floor: Floor, contact: Contact, transfer: TransferContact, agent_id
         given = assigned(floor, now, contact, desk, units=units_of(desk, contact), offer=None)
         return (*left, *given, done(transfer, now, contact_state(contact, "assigned", agent_id)))
     waits = msgspec.structs.replace(
-        queued_again(floor, contact, contact, now),
+        queued_again(floor, contact, replace(contact, own=for_anybody(contact.own)), now),
         last_agent=agent_id, last_agent_until=now + TRANSFER_HELD_SECONDS * SECOND,
     )  # fmt: skip
     return (*left, waits, done(transfer, now, contact_state(contact, "waiting")))
@@ -167,7 +168,7 @@ FULL: Final = "agent_at_capacity"
 
 def unfit(floor: Floor, contact: Contact, desk: Desk) -> str | None:
     """Why the agent can't take it now; the room that its own offer holds is room for it."""
-    if desk.profile is None or not floor.need_of(contact).met_by(desk.profile.skills):
+    if desk.profile is None or not floor.need_of(contact).allows(desk.agent):
         return UNABLE
     if desk.agent.status != "available":
         return ABSENT

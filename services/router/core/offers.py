@@ -23,11 +23,13 @@ from services.router.core.choice import Choice
 from services.router.core.desks import Desk, cost
 from services.router.core.facts import OfferTimedOut
 from services.router.core.floor import NOBODY_ANSWERS, Floor
+from services.router.core.groups import companions, joined
 from services.router.core.outcomes import Events, contact_state, done, refused, state_of
 from services.router.core.picks import Pick
 from services.router.core.policy import named
 from services.router.core.presence import on_missed
 from services.router.core.queues import score_of, thousandths
+from services.router.core.relaxation import relaxed, step_now
 from services.router.core.state import Contact, Offer, offer_id, offer_of
 from services.router.core.transitions import assigned, flag_ended, offer_withdrawn
 
@@ -52,24 +54,29 @@ def of_choice(floor: Floor, contact: Contact, choice: Choice, now: int) -> Event
 def offered(floor: Floor, desk: Desk, pick: Pick, now: int, passed_over: dict[str, int]) -> Events:
     contact = pick.contact
     units = cost(desk.agent.capacity, (contact.channel, contact.medium))
+    step = step_now(floor, contact)
     offer = ContactOffered(
         key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id,
         offer_id=offer_id(contact, contact.offers_made + 1), queue=contact.rules.queue,
         medium=contact.medium, expires_at=now + contact.rules.offer_seconds * SECOND, units=units,
         lane=pick.lane, score=thousandths(score_of(contact, now)), boost=contact.boost,
-        terms=named(contact.terms), relaxed=contact.relaxed, ageing_credit=pick.ageing_credit,
+        terms=named(contact.terms), relaxed=step, ageing_credit=pick.ageing_credit,
         express_credit=pick.express_credit, ageing_channel=pick.ageing_channel or None,
         runners_up=pick.runners_up, passed_over=passed_over, ahead=pick.ahead, asked_again=pick.asked_again,
+        group=companions(floor, contact, desk, again=pick.asked_again),
     )  # fmt: skip
+    passed = relaxed(floor, contact, step, now, "nobody_available")
     accepts = accepted_at_once(floor, desk, contact, offer, now) if contact.rules.auto_accept else ()
-    return (*flag_ended(floor, now, contact, "offered"), offer, *accepts)
+    return (*passed, *flag_ended(floor, now, contact, "offered"), offer, *accepts)
 
 
 def accepted_at_once(floor: Floor, desk: Desk, contact: Contact, offer: ContactOffered, now: int) -> Events:
     accepted = OfferAccepted(
         key=floor.key, at=now, contact_id=contact.id, offer_id=offer.offer_id, agent_id=offer.agent_id, automatic=True
     )
-    return (accepted, *assigned(floor, now, contact, desk, units=offer.units, offer=offer.offer_id))
+    group = contact.id if offer.group else None
+    given = assigned(floor, now, contact, desk, units=offer.units, offer=offer.offer_id, group=group)
+    return (accepted, *given, *joined(floor, now, contact, desk, offer.group))
 
 
 def on_timed_out(floor: Floor, timeout: OfferTimedOut, now: int) -> Events:
@@ -114,11 +121,14 @@ def _accept_live(floor: Floor, contact: Contact, offer: Offer, accept: AcceptOff
     accepted = OfferAccepted(
         key=floor.key, at=now, contact_id=contact.id, offer_id=accept.offer_id, agent_id=offer.agent_id
     )
+    desk, together = floor.desks[offer.agent_id], sorted(floor.groups.get(contact.id, {}))
+    group = contact.id if together else None
     others = (one for one in contact.offers if one is not offer)
     return (
         accepted,
         *offer_withdrawn(floor, now, contact, ACCEPTED_BY_ANOTHER, others),
-        *assigned(floor, now, contact, floor.desks[offer.agent_id], units=offer.units, offer=accept.offer_id),
+        *assigned(floor, now, contact, desk, units=offer.units, offer=accept.offer_id, group=group),
+        *joined(floor, now, contact, desk, together),
         done(accept, now, contact_state(contact, "assigned", offer.agent_id)),
     )
 

@@ -76,6 +76,13 @@ class Partition:
         if floor.key not in self.reweighing:
             heappush(self.reweighing, floor.key)
 
+    def recheck_dead_ends(self, floor: Floor) -> None:
+        """Who could take them, or where else they could go, has changed: the next `Settle` looks at them again."""
+        if floor.dead_ends:
+            floor.pool.recheck_after = ""
+            self.mark("pool", floor, floor.pool.id, floor.pool)
+            self.has_work(floor)
+
     def drain(self) -> Iterable[tuple[str, Entity | None]]:
         changes, self.changes = self.changes, {}
         return sorted(changes.items(), key=lambda item: item[0])

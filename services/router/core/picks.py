@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from libs.common.events.routing import Lane
-from services.router.core.choice import everyone_was_asked, last_agent, still_asked
-from services.router.core.desks import Desk
+from services.router.core.choice import everyone_was_asked, first_choice, still_asked
+from services.router.core.desks import Desk, Peers
 from services.router.core.floor import Floor
 from services.router.core.limits import (
     AGEING_CREDIT_A_PICK,
@@ -104,13 +104,28 @@ def fitting(floor: Floor, desk: Desk, *, short: bool = False) -> list[Bucket]:
     peers = desk.peers
     if peers is None:
         return []
-    return [
+    own = [
         bucket
         for kind, buckets in peers.profile.buckets.items()
         if peers.has_room(kind)
         for bucket in buckets
-        if bucket.live and bucket.short is short and (not bucket.asked or may_ask(floor, bucket, desk))
+        if bucket.live and bucket.short is short and is_open(floor, bucket, desk)
     ]
+    opened = (bucket for bucket in floor.opening if bucket.short is short and opens(bucket, peers))
+    return own + [bucket for bucket in opened if is_open(floor, bucket, desk)]
+
+
+def is_open(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
+    """Whether this one of the agents with the skills may have what is in it."""
+    return desk.agent.id not in bucket.need.excluded and (not bucket.asked or may_ask(floor, bucket, desk))
+
+
+def opens(bucket: Bucket, peers: Peers) -> bool:
+    """Whether load has opened a bucket to agents who don't meet its contacts' need yet."""
+    if not bucket.live or not peers.has_room(bucket.kind):
+        return False
+    need = bucket.open_need
+    return need is not bucket.need and peers.profile in need.profiles
 
 
 def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
@@ -118,14 +133,14 @@ def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
 
     While others have room it is placed among all of them, so that the last decliner doesn't pick it at once.
     """
-    asked = still_asked(floor, bucket.asked)
+    asked, need = still_asked(floor, bucket.asked), bucket.open_need
     if desk.agent.id not in asked:
         return True
-    if bucket.final or bucket.short or not everyone_was_asked(floor, bucket.need, bucket.kind, asked):
+    if bucket.final or bucket.short or not everyone_was_asked(floor, need, bucket.kind, asked):
         return False
     return not any(
-        peers.has_room(bucket.kind) and (peers is not desk.peers or len(peers.members) > 1)
-        for profile in bucket.need.profiles
+        peers.has_room(bucket.kind) and peers.first(need.excluded | {desk.agent.id}) is not None
+        for profile in need.profiles
         for peers in profile.peers.values()
     )
 
@@ -144,7 +159,7 @@ def fronts_of(floor: Floor, buckets: list[Bucket], now: int) -> list[Front]:
 def held_fronts(floor: Floor, desk: Desk, now: int) -> Iterator[Front]:
     """Contacts that are held for this agent take part in the main lane."""
     for contact in floor.held[desk.agent.id].values():
-        if last_agent(floor, contact) is desk:
+        if first_choice(floor, contact) is desk:
             yield (*score_of(contact, now), contact.id)
 
 

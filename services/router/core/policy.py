@@ -127,8 +127,16 @@ def last_agent_until(
     if desk is None or desk.peers is None:
         return None
     target = kept.seconds * SECOND
-    share = target // LAST_AGENT_SHARE_DIVISOR
-    promise = since + target - boost * kept.seconds * (SECOND // 1_000)
-    longest = min(share, min(LAST_AGENT_SECONDS_MAX, most_seconds) * SECOND)
-    until = min(now + longest, promise - share)
+    longest = min(target // LAST_AGENT_SHARE_DIVISOR, min(LAST_AGENT_SECONDS_MAX, most_seconds) * SECOND)
+    until = min(now + longest, early_until(since, boost, kept.seconds))
     return until if until > now else None
+
+
+def early_until(since: int, boost: int, seconds: int) -> int:
+    """A quarter of the target before the promise: until then who knows the contact may go first."""
+    promise = since + seconds * SECOND - boost * seconds * (SECOND // 1_000)
+    return promise - seconds * SECOND // LAST_AGENT_SHARE_DIVISOR
+
+
+def is_early(contact: Contact, now: int) -> bool:
+    return now < early_until(contact.waiting_since, contact.boost, contact.target_seconds)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
-from libs.common.events.routing import QueueUpdated
+from libs.common.events.rules import QueueUpdated
 from libs.common.events.values import BusinessHours, Overflow
-from services.router.core.floor import EVERYONE, Floor, line_of
+from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import LENGTH_MAX, MIGRATED_AT_ONCE_MAX, OPEN_INTERVALS_MAX, OVERFLOW_SECONDS_MAX
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.predicates import flaws
-from services.router.core.state import Contact, Queue
+from services.router.core.state import Contact, Queue, line_of
 from services.router.core.transitions import overflowed
 
 CONFIGURED: Final = tuple(

@@ -9,7 +9,7 @@ its contact has another version by now, and is dropped when it comes to the top,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
@@ -17,17 +17,19 @@ from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
 from services.router.core.limits import DEAD_ENTRIES_MIN, EARLY_UNIT, EXPRESS_REACH_MIN
 from services.router.core.requirements import Skills, meets
-from services.router.core.state import Contact
+from services.router.core.state import Agent, Contact
 
 if TYPE_CHECKING:
     from services.router.core.desks import Profile
 
 Entry = tuple[int, str, int]
 """(order inside the lane, contact id, the contact's version)."""
+Kind = tuple[str, Medium]
+"""A channel and its medium: what a contact costs depends on both."""
 NeedKey = tuple[Requirement | None, Requirement]
 Asked = tuple[tuple[str, int], ...]
 """(agent, shift), ascending."""
-BucketKey = tuple[NeedKey, str, Medium, int, Asked, bool, bool]
+BucketKey = tuple[NeedKey, str, Medium, int, Asked, bool, bool, tuple[Requirement, ...]]
 Score = tuple[int, int]
 """Numerator and denominator: slack in units of 1,000 s while early, lateness in units of the target when late."""
 
@@ -35,30 +37,60 @@ Score = tuple[int, int]
 class Need:
     """A requirement as contacts have it (their own, the queue's), and which profiles meet it."""
 
-    __slots__ = ("own", "profiles", "requirement")
+    __slots__ = ("excluded", "own", "profiles", "requirement")
 
     def __init__(self, key: NeedKey) -> None:
         self.own, self.requirement = key
+        self.excluded = frozenset(self.own.exclude_agents if self.own is not None else ())
         self.profiles: list[Profile] = []
 
     def met_by(self, skills: Skills) -> bool:
         return meets(skills, self.requirement) and meets(skills, self.own)
 
+    def is_served(self, kind: Kind) -> bool:
+        """Whether somebody is available who, without other work, could take a contact of this kind."""
+        return any(profile.is_there(kind, self.excluded) for profile in self.profiles)
+
+    def has_on_roster(self, kind: Kind) -> bool:
+        """Whether somebody, there or not, could ever take a contact of this kind."""
+        return any(profile.can_ever_hold(kind, self.excluded) for profile in self.profiles)
+
+    def allows(self, agent: Agent) -> bool:
+        """Whether the agent meets it and isn't excluded."""
+        return agent.id not in self.excluded and self.met_by(agent.skills)
+
+
+def steps_open(needs: Sequence[Need], kind: Kind) -> int:
+    """Of the need now and those of the steps that load may open: the number of the first that is served, else 0."""
+    if len(needs) == 1:
+        return 0
+    return next((step for step, need in enumerate(needs) if need.is_served(kind)), 0)
+
 
 class Bucket:
     __slots__ = (
-        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "need", "short", "target",
+        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "needs", "short", "target",
     )  # fmt: skip
 
-    def __init__(self, key: BucketKey, need: Need) -> None:
-        _, self.channel, self.medium, seconds, self.asked, self.final, self.short = key
-        self.kind: tuple[str, Medium] = (self.channel, self.medium)
-        self.need = need
+    def __init__(self, key: BucketKey, needs: tuple[Need, ...]) -> None:
+        _, self.channel, self.medium, seconds, self.asked, self.final, self.short, _ = key
+        self.kind: Kind = (self.channel, self.medium)
+        self.needs = needs
+        """What its contacts need now, and what they would need at each step that load may open."""
         self.target: Final = seconds * SECOND
         self.live = 0
         self.main: list[Entry] = []
         self.ageing: list[Entry] = []
         self.express: list[Entry] = []
+
+    @property
+    def need(self) -> Need:
+        return self.needs[0]
+
+    @property
+    def open_need(self) -> Need:
+        """By which its contacts may be offered as long as who is available stays the same."""
+        return self.needs[steps_open(self.needs, self.kind)]
 
     def push(self, contact: Contact) -> None:
         self.live += 1
@@ -104,6 +136,11 @@ def _alive(entry: Entry, contacts: Mapping[str, Contact]) -> bool:
 def promise_key(contact: Contact) -> int:
     """κ = a − b·T in microseconds, exactly: b is in thousandths, T in whole seconds."""
     return contact.waiting_since - contact.boost * contact.target_seconds * (SECOND // 1_000)
+
+
+def promise_of(contact: Contact) -> int:
+    """a + (1 − b)·T in microseconds: when it is due."""
+    return promise_key(contact) + contact.target_seconds * SECOND
 
 
 def score_of(contact: Contact, now: int) -> Score:

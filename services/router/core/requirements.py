@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from libs.common.events.values import Requirement, SkillNeed
 
 Skills = Mapping[str, int]
 PUBLIC: Requirement = Requirement(all=(SkillNeed(skill="public"),))
 """What a queue without a requirement of its own asks of whoever takes a public contact."""
+
+
+def for_anybody(requirement: Requirement | None) -> Requirement | None:
+    """The same for whoever it prefers: preference is no need."""
+    if requirement is None or not requirement.prefer_agents:
+        return requirement
+    return replace(requirement, prefer_agents=())
+
+
+def skills_of(requirement: Requirement | None) -> Requirement | None:
+    """What it asks of an agent's skills, whoever the agent is."""
+    if requirement is None or not (requirement.prefer_agents or requirement.exclude_agents):
+        return requirement
+    return replace(requirement, prefer_agents=(), exclude_agents=())
+
+
+def speaking(requirement: Requirement, language: str, level: int) -> Requirement:
+    """The same with the contact's language besides: `lang:pt` for `pt` and for `pt-BR`."""
+    speaks = SkillNeed(skill=f"lang:{language.partition('-')[0]}", level=level)
+    return replace(requirement, all=(*requirement.all, speaks))
 
 
 def meets(skills: Skills, requirement: Requirement | None) -> bool:

@@ -13,7 +13,8 @@ from libs.common.events.routing import ContactUnroutable
 from services.router.core.choice import choose, is_dead_end, missing
 from services.router.core.desks import Desk
 from services.router.core.facts import AgentFilled, ContactPlaced, DeadEndsChecked
-from services.router.core.floor import NO_AGENT, Floor
+from services.router.core.fallback import fallen_back
+from services.router.core.floor import NO_AGENT, NOBODY_ANSWERS, Floor
 from services.router.core.limits import DEAD_ENDS_A_LOOK
 from services.router.core.offers import of_choice, offered
 from services.router.core.outcomes import Events
@@ -22,6 +23,7 @@ from services.router.core.pauses import going_on
 from services.router.core.picks import pick
 from services.router.core.presence import when_free
 from services.router.core.state import Contact
+from services.router.core.transitions import flag_ended
 
 
 def settle(partition: Partition) -> Events:
@@ -57,23 +59,31 @@ def place(floor: Floor, contact: Contact, now: int) -> Events:
     if choice is not None:
         return of_choice(floor, contact, choice, now)
     placed = ContactPlaced(key=floor.key, at=now, contact_id=contact.id)
-    if contact.offers or contact.unroutable is not None or not is_dead_end(floor, contact):
+    if contact.offers or contact.unroutable == NOBODY_ANSWERS:
         return (placed,)
+    if not is_dead_end(floor, contact):
+        was_one = contact.unroutable == NO_AGENT
+        return (placed, *(flag_ended(floor, now, contact, "needs_changed") if was_one else ()))
+    elsewhere = fallen_back(floor, contact, now)
+    if elsewhere or contact.unroutable is not None:
+        return elsewhere or (placed,)
     lacking = missing(floor, contact)
     flag = ContactUnroutable(key=floor.key, at=now, contact_id=contact.id, reason=NO_AGENT, missing=lacking)
     return (placed, flag)
 
 
 def look_again(floor: Floor, now: int) -> Events:
-    """Some of the dead ends, from where the last look ended: whoever has an able agent now is none."""
+    """Some of the dead ends, from where the last look ended: somebody may be able to take them by now, or elsewhere."""
     after = floor.pool.recheck_after
     assert after is not None, "only a floor with work is settled"
     start = bisect_right(floor.dead_ends, after)
     looked_at = floor.dead_ends[start : start + DEAD_ENDS_A_LOOK]
-    ended = [one for one in looked_at if not is_dead_end(floor, floor.contacts[one])]
-    flags = [
-        ContactUnroutable(key=floor.key, at=now, contact_id=one, unroutable=False, reason="agent_appeared")
-        for one in ended
-    ]
+    moves = [event for one in looked_at for event in no_dead_end_now(floor, floor.contacts[one], now)]
     done = len(looked_at) < DEAD_ENDS_A_LOOK
-    return (*flags, DeadEndsChecked(key=floor.key, at=now, after=None if done else looked_at[-1]))
+    return (*moves, DeadEndsChecked(key=floor.key, at=now, after=None if done else looked_at[-1]))
+
+
+def no_dead_end_now(floor: Floor, contact: Contact, now: int) -> Events:
+    if is_dead_end(floor, contact):
+        return fallen_back(floor, contact, now)
+    return flag_ended(floor, now, contact, "agent_appeared")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from libs.common.events.commands import DeleteSkill
 from libs.common.events.routing import AgentUpdated
 from libs.common.events.values import RelaxStep, Requirement, SkillNeed
@@ -78,7 +80,8 @@ def asking_for(queue: Queue, skill: str, other: str) -> Queue:
 
 def renamed(requirement: Requirement, skill: str, other: str) -> Requirement:
     """Where the other one stood already, the harder of two needs counts in `all`, the easier in `any` and `none`."""
-    return Requirement(
+    return msgspec.structs.replace(
+        requirement,
         all=needs(requirement.all, skill, other, max),
         any=needs(requirement.any, skill, other, min),
         none=needs(requirement.none, skill, other, min),

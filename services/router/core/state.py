@@ -7,7 +7,9 @@ when they are restored. Times are microseconds since 1970 UTC, boosts and weight
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final, Literal
 
 from libs.common.events.values import (
@@ -20,12 +22,14 @@ from libs.common.events.values import (
     Overflow,
     Predicate,
     PresenceStatus,
+    RelaxReason,
     RelaxStep,
     Requirement,
     Scalar,
     Tier,
     Visibility,
 )
+from services.router.core.requirements import speaking
 
 ContactState = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
 
@@ -78,6 +82,10 @@ class Rules:
     overflow: Overflow | None = None
     version: int = 0
     """Of the queue, when the contact entered it; 0 for a queue that was never configured."""
+    language_level: int = 0
+    """At least so well an agent must speak the contact's language; 0 where that isn't asked."""
+    group_max: int = 0
+    """How many contacts of one incident are offered as one; 0 where each is offered alone."""
 
 
 @dataclass(slots=True)
@@ -110,6 +118,11 @@ class Queue:
     max_length: int | None = None
     successor: str | None = None
     """Where a deleted queue's contacts go when they come back to it."""
+    language_skill: bool = False
+    language_level: int = 1
+    fallback_queue: str | None = None
+    group_by_incident: bool = False
+    group_max: int = 20
 
 
 @dataclass(slots=True)
@@ -155,7 +168,7 @@ class Offer:
 
 @dataclass(slots=True)
 class Contact:
-    """An open contact. Its requirement now: `own`, and the queue's part after `relaxed` steps (`requirement_now`)."""
+    """An open contact. Its requirement now: `own`, and the queue's part after `relaxed` steps (`requirement_at`)."""
 
     id: str
     rules: Rules
@@ -196,6 +209,9 @@ class Contact:
     target_version: int = 0
     policy_version: int = 0
     relaxed: int = 0
+    relaxed_at: int = 0
+    """When its present step began; 0 for what was queued before that was noted, whose steps count from its wait."""
+    relaxed_by: RelaxReason | None = None
     answered: bool = False
     """Nothing of the customer's is unanswered; a call is answered by being connected."""
     wrote_at: int = 0
@@ -224,6 +240,13 @@ class Contact:
     agent_id: str | None = None
     """Who holds it, and while it is parked who held it."""
     units: int = 0
+    incident_key: str | None = None
+    group: str | None = None
+    """The first contact of the group that it is offered or assigned with; an offer's first has none yet."""
+    companions: int = 0
+    """How many are offered with it."""
+    alone: bool = False
+    """It has broken out of a group, and joins none any more."""
     accepted: int = 0
     """The number of the offer by which its agent got it."""
     paused_for: str | None = None
@@ -289,9 +312,25 @@ ENTITIES: Final[dict[str, type[Entity]]] = {
 }
 
 
-def requirement_now(contact: Contact) -> Requirement:
-    """The queue's part of what the contact needs, after the relaxation steps that have passed."""
-    return contact.rules.relax[contact.relaxed - 1].requirement if contact.relaxed else contact.rules.requirement
+def requirement_at(contact: Contact, step: int) -> Requirement:
+    """The queue's part of what the contact needs once `step` relaxation steps have passed; its language always."""
+    rules = contact.rules
+    asked = rules.relax[step - 1].requirement if step else rules.requirement
+    if not rules.language_level or contact.language is None:
+        return asked
+    return speaking(asked, contact.language, rules.language_level)
+
+
+def steps_ahead(contact: Contact) -> Iterator[int]:
+    """The steps that load may open: those to come, up to the first that insists on its time."""
+    ahead = range(contact.relaxed + 1, len(contact.rules.relax) + 1)
+    return takewhile(lambda step: contact.rules.relax[step - 1].skip == "nobody_available", ahead)
+
+
+def first_choices(own: Requirement | None, last_agent: str | None) -> tuple[str, ...]:
+    """Who goes first while a contact is held: whom it prefers, in that order, then the customer's last agent."""
+    preferred = own.prefer_agents if own is not None else ()
+    return preferred if last_agent is None else (*preferred, last_agent)
 
 
 def set_offers(contact: Contact, offers: tuple[Offer, ...]) -> None:
@@ -330,6 +369,23 @@ def is_short(contact: Contact) -> bool:
         and contact.last_agent_until is None
         and offer_of(contact, contact.accepted) is None
     )
+
+
+def line_of(contact: Contact | None) -> str | None:
+    """The queue in whose line the contact stands; None when it doesn't wait for an agent."""
+    in_line = contact is not None and contact.state in ("waiting", "offered")
+    return contact.rules.queue if contact is not None and in_line else None
+
+
+def holders_of(contact: Contact) -> tuple[str, ...]:
+    """Whose capacity the contact takes: an offer's and a wrap-up's count like an assignment's."""
+    match contact.state:
+        case "offered":
+            return tuple(offer.agent_id for offer in contact.offers)
+        case "assigned" | "wrap_up" if contact.agent_id is not None:
+            return (contact.agent_id,)
+        case _:
+            return ()
 
 
 def units_held(contact: Contact, agent_id: str) -> int:

@@ -108,7 +108,7 @@ def relax_due(contact: Contact) -> int:
     steps = contact.rules.relax
     if contact.relaxed >= len(steps):
         return 0
-    return contact.waiting_since + steps[contact.relaxed].after_seconds * SECOND
+    return (contact.relaxed_at or contact.waiting_since) + steps[contact.relaxed].after_seconds * SECOND
 
 
 def private_due(contact: Contact) -> int:

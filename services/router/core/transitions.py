@@ -27,12 +27,12 @@ from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
 from services.router.core.pauses import makes_room, paused_for
 from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
-from services.router.core.state import Contact, Offer, Queue, Rules, offer_id
+from services.router.core.state import Contact, Offer, Queue, Rules, first_choices, offer_id
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
 """The resolution of a contact that goes on in another pool."""
-Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed"]
+Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback"]
 
 
 def queued(
@@ -48,7 +48,9 @@ def queued(
     queue = floor.queues.get(rules.queue)
     kept = Kept(contact.target, contact.target_version, contact.target_seconds)
     most_seconds = queue.last_agent_seconds if queue is not None else 45
-    until = last_agent_until(floor, last_agent, since, boost.whole, kept, most_seconds, now)
+    first = [one for one in first_choices(contact.own, last_agent) if reason != "released" or one != contact.agent_id]
+    able = (one for one in first if _is_able(floor, contact, one))
+    holds = (last_agent_until(floor, one, since, boost.whole, kept, most_seconds, now) for one in able)
     return ContactQueued(
         key=floor.key, at=now, contact_id=contact.id, reason=reason, queue=rules.queue,
         account=contact.account, channel=contact.channel, medium=contact.medium,
@@ -56,12 +58,13 @@ def queued(
         waiting_since=since, tier=signals.tier, strikes=signals.strikes, repeat_of=contact.repeat_of,
         linked_to=contact.linked_to,
         last_agent=last_agent,
-        last_agent_until=until if until is not None and _is_able(floor, contact, last_agent) else None,
+        last_agent_until=next((until for until in holds if until is not None), None),
         reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,
         attributes=contact.attributes, requirement=rules.requirement, own_requirement=contact.own,
         relax=rules.relax, offer_seconds=rules.offer_seconds, offers_max=rules.offers_max,
         parallel_offers=rules.parallel_offers, auto_accept=rules.auto_accept,
         wrap_up_seconds=rules.wrap_up_seconds, opens_at=opens_at, overflow=rules.overflow,
+        language_level=rules.language_level, group_max=rules.group_max, incident_key=contact.incident_key,
         raised=contact.raised, boost=boost.whole, terms=named(boost.terms), target=kept.target,
         target_version=kept.version, target_seconds=kept.seconds, policy_version=floor.policy.version,
     )  # fmt: skip
@@ -131,9 +134,7 @@ def moved_on(floor: Floor, now: int, contact: Contact, hop: Hop) -> Events:
 
 def _is_able(floor: Floor, contact: Contact, agent_id: str | None) -> bool:
     desk = floor.desks.get(agent_id or "")
-    if desk is None or desk.profile is None:
-        return False
-    return floor.need(contact.own, contact.rules.requirement).met_by(desk.profile.skills)
+    return desk is not None and not desk.agent.deleted and floor.need_at(contact, 0).allows(desk.agent)
 
 
 def offer_withdrawn(
@@ -156,15 +157,16 @@ def flag_ended(floor: Floor, now: int, contact: Contact, reason: str) -> Events:
 
 
 def assigned(
-    floor: Floor, now: int, contact: Contact, desk: Desk, *, units: int, offer: str | None, forced: bool = False
-) -> Events:
+    floor: Floor, now: int, contact: Contact, desk: Desk, *,
+    units: int, offer: str | None, forced: bool = False, group: str | None = None,
+) -> Events:  # fmt: skip
     """The agent takes it, and pauses for it what has to make room."""
     return (
         *paused_for(floor, now, contact, desk, units),
         ContactAssigned(
             key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, offer_id=offer,
             queue=contact.rules.queue, channel=contact.channel, medium=contact.medium, units=units,
-            waited_seconds=max(0, now - contact.waiting_since) / SECOND, forced=forced,
+            waited_seconds=max(0, now - contact.waiting_since) / SECOND, forced=forced, group_id=group,
         ),
     )  # fmt: skip
 

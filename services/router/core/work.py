@@ -8,6 +8,7 @@ from libs.common.events import SECOND
 from libs.common.events.codec import rfc3339
 from libs.common.events.commands import (
     AbandonContact,
+    BreakOut,
     CloseContact,
     CompleteWrapUp,
     ContactCommand,
@@ -18,16 +19,17 @@ from libs.common.events.commands import (
     SetPriority,
 )
 from libs.common.events.escalations import EscalationRaised
-from libs.common.events.routing import ContactRelaxed, ContactWrapUpExtended
+from libs.common.events.routing import ContactWrapUpExtended
 from services.router.core.arrivals import rescored, since_unanswered
-from services.router.core.facts import ParkEnded, PrioritySet, RelaxDue, WrapUpDue
+from services.router.core.facts import ParkEnded, PrioritySet, WrapUpDue
 from services.router.core.floor import Floor
+from services.router.core.groups import on_break_out
 from services.router.core.limits import BOOST_MAX, RAISED_BY_ESCALATION, WRAP_UP_TIMES_MAX
 from services.router.core.moves import CALLED_BACK, on_move
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused, state_of
 from services.router.core.policy import signals_of
+from services.router.core.relaxation import relaxed
 from services.router.core.state import Contact
-from services.router.core.timers import relax_due
 from services.router.core.transitions import (
     REFERRED,
     customer_left,
@@ -59,6 +61,7 @@ def on_contact_command(floor: Floor, command: ContactCommand, now: int) -> Event
         case ParkContact(): return on_park(floor, contact, command, now)
         case ResumeContact(): return on_resume(floor, contact, command, now)
         case ReleaseContact(): return on_release(floor, contact, command, now)
+        case BreakOut(): return on_break_out(floor, contact, command, now)
         case SetPriority(): return on_set_priority(floor, contact, command, now)
         case _: return on_move(floor, contact, command, now)
 
@@ -194,21 +197,7 @@ def on_wrap_up_due(floor: Floor, due: WrapUpDue, now: int) -> Events:
     return wrapped_up(floor, now, contact)
 
 
-# -- relaxation and escalation ----------------------------------------------------------------------------------
-
-
-def on_relax_due(floor: Floor, due: RelaxDue, now: int) -> Events:
-    contact = floor.contacts.get(due.contact_id)
-    if contact is None or not relax_due(contact):
-        return ()
-    return relaxed(floor, contact, contact.relaxed + 1, now)
-
-
-def relaxed(floor: Floor, contact: Contact, step: int, now: int) -> Events:
-    requirement = contact.rules.relax[step - 1].requirement
-    return (
-        ContactRelaxed(key=floor.key, at=now, contact_id=contact.id, step=step, requirement=requirement),
-    )
+# -- escalation -------------------------------------------------------------------------------------------------
 
 
 def on_escalation(floor: Floor, raised: EscalationRaised, now: int) -> Events:
@@ -219,8 +208,8 @@ def on_escalation(floor: Floor, raised: EscalationRaised, now: int) -> Events:
     match raised.do:
         case "raise_priority" if not contact.manual and contact.raised < RAISED_BY_ESCALATION:
             return raise_to(floor, contact, RAISED_BY_ESCALATION, now, "escalated", manual=False)
-        case "relax_skills" if contact.relaxed < len(contact.rules.relax):
-            return relaxed(floor, contact, len(contact.rules.relax), now)
+        case "relax_skills":
+            return relaxed(floor, contact, len(contact.rules.relax), now, "escalated")
         case "reassign":
             return reassigned(floor, contact, now)
         case _:

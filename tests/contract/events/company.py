@@ -123,6 +123,7 @@ def happenings() -> Iterator[Step]:
     yield from gone_before_an_answer()
     yield from answered_elsewhere_in_time()
     yield from gone_private()
+    yield from an_incident()
     yield from leases_and_offers_end()
     yield from moved()
     yield from interrupted()
@@ -191,6 +192,23 @@ def gone_private() -> Iterator[Step]:
     yield post(7, 2, visibility="private")
     yield post(7, 3)
     yield command(commands.CloseContact, contact_id=con(7), resolution="solved")
+
+
+def an_incident() -> Iterator[Step]:
+    """Two posts about the same outage are one piece of work, until one of them isn't."""
+    yield command(commands.PutQueue, queue_id="outages", requirement=needs(("public", 1)), group_by_incident=True)
+    yield presence("ann", "away", "meeting")
+    yield presence("bob", "away", "meeting")
+    yield presence("cat", "away", "meeting")
+    for number in (17, 18):
+        yield post(number, queue="outages", incident_key="outage-17")
+    yield presence("bob")
+    yield command(commands.AcceptOffer, offer_id=offer(17), agent_id="bob")
+    yield command(commands.BreakOut, contact_id=con(18), agent_id="bob")
+    for number in (17, 18):
+        yield command(commands.CloseContact, contact_id=con(number), agent_id="bob", resolution="explained")
+    yield presence("ann")
+    yield presence("cat")
 
 
 def leases_and_offers_end() -> Iterator[Step]:

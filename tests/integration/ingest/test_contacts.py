@@ -38,8 +38,9 @@ async def test_a_first_message_opens_a_contact_with_all_the_router_needs(house: 
             sentiment=-0.8,
             customer=by("@Mario", tier="gold"),
             reach={"followers": 12_000, "views": 45_000, "reactions": 12, "shares": 30},
-            requirement={"all": [{"skill": "billing", "level": 3}, {"skill": "lang:it"}]},
+            requirement={"all": [{"skill": "billing", "level": 3}, {"skill": "lang:it"}], "exclude_agents": ["bob"]},
             queue="social",
+            incident_key="outage-17",
             attributes={"order_value": 12.5, "order": "A-17"},
         )
     )
@@ -51,9 +52,12 @@ async def test_a_first_message_opens_a_contact_with_all_the_router_needs(house: 
     assert isinstance(opened, ContactOpened)
     assert (opened.contact_id, opened.customer_id) == (shown["contact_id"], shown["customer_id"])
     assert (opened.key, opened.tier, opened.queue, opened.topics) == ("default/main", "gold", "social", ("billing",))
+    assert opened.incident_key == "outage-17"
     assert opened.occurred_at == 1_794_992_400_000_000
     assert opened.reach == Reach(followers=12_000, views=45_000, reactions=12, shares=30)
-    assert opened.requirement == Requirement(all=(SkillNeed(skill="billing", level=3), SkillNeed(skill="lang:it")))
+    assert opened.requirement == Requirement(
+        all=(SkillNeed(skill="billing", level=3), SkillNeed(skill="lang:it")), exclude_agents=("bob",)
+    )
     assert opened.attributes == {"order_value": 12.5}, "only what is routable leaves ingest"
     assert opened.language == "en"
 

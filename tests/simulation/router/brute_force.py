@@ -7,66 +7,15 @@ Times are microseconds, scores exact fractions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, log10
 from typing import Any
 
 from libs.common.events import SECOND, Event, commands, contacts
 from libs.common.events.values import Capacity, RelaxStep, Requirement
+from tests.simulation.router.plain import Person, Work, alike, meets
 
-TARGETS = {"email": 14_400, "x": 900, "whatsapp": 1_800, "chat": 60, "voice": 20}
 Decision = tuple[Any, ...]
-
-
-@dataclass(eq=False)
-class Work:
-    id: str
-    fact: contacts.ContactOpened
-    queue: commands.PutQueue
-    boost: int
-    since: int
-    reach: int
-    state: str = "waiting"
-    agent: str = ""
-    offers: int = 0
-    expires: int = 0
-    relaxed: int = 0
-    bounces: int = 0
-    asked: dict[str, int] = field(default_factory=dict)
-    held_until: int = 0
-    sought: bool = True
-    flag: str = ""
-
-    @property
-    def target(self) -> int:
-        return TARGETS[self.fact.channel] * SECOND
-
-    @property
-    def calls(self) -> bool:
-        return self.fact.medium == "voice"
-
-    def needs(self, step: int | None = None) -> tuple[Requirement | None, Requirement | None]:
-        step = self.relaxed if step is None else step
-        return self.fact.requirement, self.queue.relax[step - 1].requirement if step else self.queue.requirement
-
-    def score(self, now: int) -> Fraction:
-        late = now - (self.since - self.boost * self.target // 1_000) - self.target
-        return Fraction(late, self.target) if late >= 0 else Fraction(late, 1_000 * SECOND)
-
-
-@dataclass(eq=False)
-class Person:
-    id: str
-    skills: dict[str, int]
-    capacity: Capacity
-    available: bool = False
-    shift: int = 0
-    assigned_at: int = 0
-    ageing: int = 0
-    express: int = 0
-    channel: str = ""
-    hungry: bool = False
 
 
 class BruteForce:
@@ -119,9 +68,10 @@ class BruteForce:
         parts = 130 * min(1.0, log10(reach) / 6), 50 * max(0.0, -fact.sentiment), tier, 100 * fact.strikes / 3
         boost = min(250, int(sum(parts) + 0.5))
         one = Work(fact.contact_id, fact, self.queue, boost, min(fact.occurred_at, self.now), reach)
+        one.relaxed_at = self.now
         self.seen += [(one.needs(0), one.calls)] if (one.needs(0), one.calls) not in self.seen else []
         last = self.people.get(fact.last_agent or "")
-        if last is not None and last.available and self.able(last, one):
+        if last is not None and last.available and self.able(last, one, 0):
             promise, quarter = one.since + one.target - boost * one.target // 1_000, one.target // 4
             longest = min(quarter, self.queue.last_agent_seconds * SECOND, 120 * SECOND)
             until = min(self.now + longest, promise - quarter)
@@ -157,6 +107,8 @@ class BruteForce:
             if one.held_until and one.fact.last_agent == person.id and not person.available:
                 one.held_until, one.sought = 0, True
             one.sought |= bool(one.asked) and one.flag != "nobody_answers"
+            for who in self.people.values() if not one.held_until and self.step(one) > one.relaxed else ():
+                who.hungry |= self.has_room(who, one) and self.able(who, one)
 
     def answer(self, offer_id: str, how: Callable[[Work], None]) -> None:
         contact_id, _, number = offer_id.rpartition(".offer.")
@@ -205,6 +157,7 @@ class BruteForce:
             one.asked[person.id] = person.shift
             self.wait_again(one, person)
             one.bounces = one.held_until = 0
+            one.relaxed_at = self.now
             self.say("queued", one.id)
 
     # -- time ---------------------------------------------------------------------------------------------------
@@ -218,7 +171,7 @@ class BruteForce:
             yield one.expires
 
     def relax_due(self, one: Work, step: RelaxStep) -> int:
-        return one.since + step.after_seconds * SECOND
+        return one.relaxed_at + step.after_seconds * SECOND
 
     def fall_due(self, one: Work) -> None:
         if one.state == "offered" and one.expires == self.now:
@@ -226,9 +179,12 @@ class BruteForce:
         elif one.state == "waiting" and one.held_until == self.now:
             one.held_until, one.sought = 0, True
         else:
-            one.relaxed += 1
-            self.say("relaxed", one.id, one.relaxed)
-            one.sought |= one.state == "waiting" and one.flag != "nobody_answers"
+            self.relax(one, one.relaxed + 1)
+            one.sought |= one.state == "waiting"
+
+    def relax(self, one: Work, step: int) -> None:
+        one.relaxed, one.relaxed_at = step, self.now
+        self.say("relaxed", one.id, step)
 
     # -- offers -------------------------------------------------------------------------------------------------
 
@@ -276,19 +232,31 @@ class BruteForce:
         one.sought = False
         if one.held_until:
             last = self.people[one.fact.last_agent or ""]
-            if self.has_room(last, one) and self.able(last, one):
+            if self.has_room(last, one) and self.able(last, one, one.relaxed):
                 self.offer(one, last, "arrival")
+            else:
+                self.look_for_anyone(one)
             return
         able = [who for who in self.people.values() if self.able(who, one) and self.has_room(who, one)]
         fresh = [who for who in able if who.id not in self.still_asked(one)]
-        again = bool(self.still_asked(one)) and not fresh and self.everyone_was_asked(one)
+        final = one.flag == "nobody_answers"
+        again = bool(self.still_asked(one)) and not fresh and not final and self.everyone_was_asked(one)
         if candidates := able if again else fresh:
             self.offer(one, min(candidates, key=lambda who: self.rank(who, one)), "arrival", again=again)
-        elif not one.flag and not self.anyone(one):
+        else:
+            self.look_for_anyone(one)
+
+    def look_for_anyone(self, one: Work) -> None:
+        if not one.flag and not self.anyone(one):
             one.flag = "no_agent"
             self.say("unroutable", one.id, "no_agent")
+        elif one.flag == "no_agent" and self.anyone(one):
+            one.flag = ""
+            self.say("routable", one.id)
 
     def offer(self, one: Work, person: Person, lane: str, *, again: bool = False) -> None:
+        if (step := self.step(one)) > one.relaxed:
+            self.relax(one, step)
         if one.flag:
             one.flag, one.bounces = "", 0
             self.say("routable", one.id)
@@ -306,7 +274,7 @@ class BruteForce:
     def regret(self, person: Person, one: Work) -> int:
         rivals = [
             other for other in self.waiting()
-            if not other.held_until and alike(other) != alike(one) and self.able(person, other)
+            if not other.held_until and alike(other) != alike(one) and self.able(person, other, other.relaxed)
             and not (other.calls and any(held.fact.medium == "live" for held in self.held(person)))
         ]  # fmt: skip
         highest = max([-18, *(floor(2 * other.score(self.now) + Fraction(1, 2)) for other in rivals)])
@@ -334,7 +302,13 @@ class BruteForce:
         return [one for one in self.work.values() if one.agent == person.id]
 
     def able(self, person: Person, one: Work, step: int | None = None) -> bool:
-        return meets(person.skills, one.needs(step))
+        return meets(person.skills, one.needs(self.step(one) if step is None else step))
+
+    def step(self, one: Work) -> int:
+        """The first step that somebody is there for, of the present one and those that may be passed."""
+        here = [who for who in self.people.values() if who.available and self.could_hold(who, one)]
+        served = (n for n in (one.relaxed, *one.ahead()) if any(self.able(who, one, n) for who in here))
+        return next(served, one.relaxed)
 
     def cost(self, person: Person, fact: Any) -> int:
         return person.capacity.cost.get(fact.channel, person.capacity.cost[fact.medium])
@@ -371,10 +345,11 @@ class BruteForce:
         return {who for who in able if self.could_hold(self.people[who], one)} <= self.still_asked(one)
 
     def fits(self, person: Person, one: Work) -> bool:
+        if one.held_until:
+            able = one.fact.last_agent == person.id and self.able(person, one, one.relaxed)
+            return able and self.has_room(person, one)
         if not (self.has_room(person, one) and self.able(person, one)):
             return False
-        if one.held_until:
-            return one.fact.last_agent == person.id
         if person.id not in self.still_asked(one):
             return True
         others = (who for who in self.people.values() if who is not person and self.able(who, one))
@@ -383,18 +358,3 @@ class BruteForce:
 
     def say(self, *what: Any) -> None:
         self.said.append(what)
-
-
-def meets(skills: dict[str, int], needs: tuple[Requirement | None, Requirement | None]) -> bool:
-    return all(
-        all(skills.get(one.skill, 0) >= one.level for one in need.all)
-        and (not need.any or any(skills.get(one.skill, 0) >= one.level for one in need.any))
-        and not any(skills.get(one.skill, 0) >= one.level for one in need.none)
-        for need in needs
-        if need is not None
-    )
-
-
-def alike(one: Work) -> tuple[Any, ...]:
-    """What makes contacts stand in one line: among themselves they cause no regret."""
-    return one.needs(), one.fact.channel, tuple(sorted(one.asked.items())), one.flag == "nobody_answers"

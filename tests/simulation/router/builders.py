@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from libs.common.events import Event, commands, contacts, escalations
-from libs.common.events.values import Capacity, Match, Reach, RelaxStep, Requirement, SkillNeed
+from libs.common.events.values import Capacity, Match, Reach, RelaxStep, Requirement, SkillNeed, Skip
 
 KEY = "acme/main"
 START = 1_795_000_000_000_000
@@ -60,8 +60,8 @@ def queue(queue_id: str = "everyone", *, match: Match | None = None, **fields: A
     return (make(commands.PutQueue, queue_id=queue_id, match=match or Match(), **fields),)
 
 
-def relax(after_seconds: int, *names: str) -> RelaxStep:
-    return RelaxStep(after_seconds=after_seconds, requirement=need(*names))
+def relax(after_seconds: int, *names: str, skip: Skip = "nobody_available") -> RelaxStep:
+    return RelaxStep(after_seconds=after_seconds, requirement=need(*names), skip=skip)
 
 
 def target(target_id: str, seconds: int, *, key: str = "acme/*", **match: Any) -> tuple[Event, ...]:

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from libs.common.events import SECOND, Event, commands, contacts, routing
-from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement
+from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement, Skip
 from services.auditor.promises import Auditor, Violation
 from services.router.core.core import RouterCore
 from tests.simulation.router import builders as b
@@ -22,6 +22,7 @@ ALL_INTERRUPT = {"async": ("live", "voice"), "live": ("voice",)}
 SKILLS = ("billing", "tech", "vip", "lang:it", "lang:de")
 OPEN = tuple((b.START + first * SECOND, b.START + last * SECOND) for first, last in ((1_800, 3_600), (7_200, 200_000)))
 """When queues with hours are open: closed at first and once more, and open when the last agents come."""
+SKIPS: tuple[Skip, ...] = ("nobody_available", "never")
 QUIET_SECONDS = 4 * 3_600
 """After the day: time enough for every timer and for the last agents to serve whoever is left."""
 
@@ -83,15 +84,21 @@ class Day:
         r = self.random
         match = r.choice([Match(channel=("x", "chat")), Match(medium="async"), Match(tier="gold"), Match()])
         steps = sorted(r.sample([10, 60, 300, 900], r.randint(0, 2)))
-        relaxing = tuple(b.relax(step, *(["billing"] if i == 0 and r.random() < 0.5 else [])) for i, step in
-                         enumerate(steps))  # fmt: skip
+        relaxing = tuple(
+            b.relax(step, *(["billing"] if i == 0 and r.random() < 0.5 else []), skip=r.choice(SKIPS))
+            for i, step in enumerate(steps)
+        )
+        parallel = r.choice([1, 1, 2, 3, 5])
         return b.queue(
             queue_id, match=match, order=r.randint(1, 3), relax=relaxing,
             requirement=r.choice([None, Requirement(), b.need("billing:2"), b.need("tech")]),
-            offer_seconds=r.choice([5, 20, 60]), parallel_offers=r.choice([1, 1, 2, 3, 5]),
+            offer_seconds=r.choice([5, 20, 60]), parallel_offers=parallel,
             offer_seconds_by_medium=r.choice([{}, {}, {"voice": 10}]),
             auto_accept=r.choice([(), (), ("voice",), ("live", "voice")]), offers_max=r.randint(1, 5),
-            wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]), **self._door(queue_id),
+            wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]),
+            fallback_queue=r.choice([None, "everyone", "q9"]), group_by_incident=parallel == 1 and r.random() < 0.5,
+            group_max=r.choice([2, 3, 20]), language_skill=r.random() < 0.3, language_level=r.randint(1, 3),
+            **self._door(queue_id),
         )  # fmt: skip
 
     def _door(self, queue_id: str) -> dict[str, Any]:
@@ -128,9 +135,13 @@ class Day:
         contact_id = f"con_{len(self.opened)}"
         self.opened.append(contact_id)
         needs = [f"{skill}:{r.randint(1, 4)}" for skill in SKILLS if r.random() < 0.12]
+        prefer, exclude = (tuple(r.sample(self.agents, r.choice([0, 0, 0, 1]))) for _ in range(2))
+        asked = Requirement(all=b.need(*needs).all, prefer_agents=prefer, exclude_agents=exclude)
         fields: dict[str, Any] = {
             "channel": r.choice(sorted(b.CHANNELS)), "reach": int(10 ** r.uniform(0, 6)),
             "sentiment": r.uniform(-1, 1), "tier": r.choice(["standard", "silver", "gold"]),
+            "incident_key": r.choice([None, "outage", "recall"]), "language": r.choice([None, "it", "de-AT"]),
+            "requirement": asked if r.random() < 0.5 else None,
             "strikes": r.randint(0, 3), "last_agent": r.choice([None, *self.agents]),
             "occurred_at": b.START + (second - r.choice([0, 0, 30])) * SECOND,
         }  # fmt: skip
@@ -151,6 +162,7 @@ class Day:
             b.left(contact_id), b.withdrawn(contact_id),
             b.make(contacts.ReachChanged, contact_id=contact_id, reach=Reach(views=10 ** r.randint(0, 6))),
             b.make(contacts.ContactEnriched, contact_id=contact_id, sentiment=-1.0, topics=("outage",)),
+            b.make(contacts.ContactEnriched, contact_id=contact_id, language="it"),
         ])  # fmt: skip
 
     def _plan_trouble(self, second: int) -> None:
@@ -167,7 +179,8 @@ class Day:
             b.make(commands.RenewLeases, leases={agent_id: 30, "ghost": 30}),
             b.make(commands.CloseContact, **about), b.make(commands.AbandonContact, **about),
             b.make(commands.ParkContact, **about, until=b.START + (second + r.choice([60, 900])) * SECOND),
-            b.make(commands.ResumeContact, **about), b.make(commands.ReleaseContact, **about),
+            b.make(commands.ResumeContact, **about), b.make(commands.BreakOut, **about),
+            b.make(commands.ReleaseContact, **about),
             b.make(commands.SetPriority, **about, boost=r.choice([0, 100, 250, 900])),
             b.escalation(contact_id, r.choice(["raise_priority", "relax_skills", "reassign", "notify"])),
             b.accept(f"{contact_id}.offer.{r.randint(1, 3)}", speaker),

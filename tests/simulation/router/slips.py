@@ -71,6 +71,14 @@ class ReleaseCostsItsAge(Slip):
             contact.waiting_since = event.at
 
 
+class StepsAddUp(Slip):
+    """Each step counts from the beginning of the wait."""
+
+    def on_contact(self, floor: Floor, contact: Contact, event: Event) -> None:
+        if isinstance(event, routing.ContactRelaxed):
+            contact.relaxed_at = contact.waiting_since
+
+
 class BoostsNobody(Slip):
     def on_contact(self, floor: Floor, contact: Contact, event: Event) -> None:
         if isinstance(event, routing.ContactQueued):

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from libs.common.events import Event, commands, routing
-from libs.common.events.values import Capacity, RelaxStep, Requirement, SkillNeed
+from libs.common.events.values import Capacity, RelaxStep, Requirement, SkillNeed, Skip
 from services.router.core.core import RouterCore
 from tests.simulation.router import builders as b
-from tests.simulation.router.brute_force import TARGETS, BruteForce, Decision
+from tests.simulation.router.brute_force import BruteForce, Decision
 from tests.simulation.router.driver import PoolDriver
+from tests.simulation.router.plain import TARGETS
 from tests.simulation.router.slips import SLIPS
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -38,12 +39,18 @@ capacities = st.fixed_dictionaries({
     "units": st.sampled_from([20, 40, 120, 160]),
     "max": st.sampled_from([{}, {}, {"voice": 1}, {"email": 1, "live": 2}]),
 })  # fmt: skip
+
+
+def step(number: int, requirement: Requirement) -> RelaxStep:
+    """Some steps insist on their time, others are passed while nobody is there for those before."""
+    skip: Skip = "never" if requirement.none else "nobody_available"
+    return RelaxStep(after_seconds=30 * (number + 1), requirement=requirement, skip=skip)
+
+
 queues = st.fixed_dictionaries({
     "requirement": requirements, "offers_max": st.integers(1, 4), "offer_seconds": st.sampled_from([5, 20]),
     "last_agent_seconds": st.sampled_from([0, 45]),
-    "relax": st.lists(requirements, max_size=2).map(
-        lambda steps: tuple(RelaxStep(after_seconds=30 * (n + 1), requirement=one) for n, one in enumerate(steps))
-    ),
+    "relax": st.lists(requirements, max_size=2).map(lambda steps: tuple(step(n, one) for n, one in enumerate(steps))),
 })  # fmt: skip
 contacts = st.fixed_dictionaries({
     "channel": st.sampled_from(sorted(TARGETS)), "reach": st.sampled_from([0, 10, 2_000, 50_000]),

@@ -8,11 +8,11 @@ import pytest
 
 from libs.common.events import Event
 from services.router.core.core import RouterCore
-from services.router.core.desks import Desk, has_room
+from services.router.core.desks import Desk
 from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.partition import Partition
 from services.router.core.requirements import meets
-from services.router.core.state import Contact, requirement_now
+from services.router.core.state import Contact, requirement_at
 from tests.simulation.router.day import Day
 
 DAYS = 15
@@ -28,7 +28,8 @@ def left_out(floor: Floor) -> Iterator[str]:
 def wants_more(contact: Contact) -> bool:
     """It waits for anybody, or is being asked of too few; a flagged one is for who becomes free, and behind a closed
     door nobody is asked."""
-    held = contact.last_agent_until is not None or contact.unroutable == NOBODY_ANSWERS or contact.opens_at is not None
+    elsewhere = contact.group is not None or contact.opens_at is not None
+    held = contact.last_agent_until is not None or elsewhere or contact.unroutable == NOBODY_ANSWERS
     asked_in_vain, live = contact.bounces, len(contact.offers)
     few = live < contact.rules.parallel_offers and asked_in_vain + live < contact.rules.offers_max
     return not held and (contact.state == "waiting" or (contact.state == "offered" and few))
@@ -36,11 +37,11 @@ def wants_more(contact: Contact) -> bool:
 
 def could_take(desk: Desk, contact: Contact) -> bool:
     agent = desk.agent
-    able = meets(agent.skills, requirement_now(contact)) and meets(agent.skills, contact.own)
-    kind = (contact.channel, contact.medium)
-    room = has_room(agent.capacity, desk.used, desk.counts, kind, desk.margins())
+    able = meets(agent.skills, requirement_at(contact, contact.relaxed)) and meets(agent.skills, contact.own)
+    room = desk.fits((contact.channel, contact.medium), desk.margins())
     asked = (agent.id, agent.shift) in contact.asked or any(one.agent_id == agent.id for one in contact.offers)
-    return agent.status == "available" and able and room and not asked
+    excluded = contact.own is not None and agent.id in contact.own.exclude_agents
+    return agent.status == "available" and able and room and not asked and not excluded
 
 
 class Watched(Day):

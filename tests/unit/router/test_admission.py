@@ -158,7 +158,7 @@ def test_an_offer_in_flight_is_not_disturbed() -> None:
 
 def test_the_rules_of_the_new_queue_hold() -> None:
     pool = PoolDriver(
-        AWAY, queue("all", requirement=need("billing"), relax=(relax(500, "public"),)),
+        AWAY, queue("all", requirement=need("billing"), relax=(relax(500, "public", skip="never"),)),
         care(overflow=to("all", 60), requirement=need("public")),
     )  # fmt: skip
     pool.receive(opened())

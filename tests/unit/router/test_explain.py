@@ -67,7 +67,7 @@ def test_what_changes_by_itself_next() -> None:
     assert explained(pool).next_change_at == START + 60 * SECOND
     pool.advance(60)
     assert explained(pool).next_change_at == START + 13_680 * SECOND
-    assert explained(pool).relaxed == 1
+    assert explained(pool).relaxation.step == 1
 
 
 def test_of_an_assigned_contact_the_owner_was_chosen() -> None:

@@ -83,7 +83,8 @@ def test_a_renamed_requirement(rule: str, before: dict[str, Any], after: dict[st
 
 
 def requirement(parts: dict[str, tuple[str, ...]]) -> Requirement:
-    return Requirement(**{part: tuple(one(text) for text in texts) for part, texts in parts.items()})
+    needs: dict[str, Any] = {part: tuple(one(text) for text in texts) for part, texts in parts.items()}
+    return Requirement(**needs)
 
 
 def one(text: str) -> SkillNeed:
