@@ -183,9 +183,10 @@ class Reroute:
         self._work(assigned.contact_id, now)
         if assigned.medium == "voice":
             return []  # It is answered by being connected.
+        contact = self.core.state.floors[assigned.key].contacts[assigned.contact_id]
         answer = ResponseObserved(
-            key=assigned.key, at=now, contact_id=assigned.contact_id, agent_id=assigned.agent_id,
-            visibility="private", occurred_at=now,
+            key=assigned.key, at=now, contact_id=contact.id, agent_id=assigned.agent_id,
+            visibility=contact.visibility, occurred_at=now,
         )  # fmt: skip
         return self.core.feed(answer, now)
 
