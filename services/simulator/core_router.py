@@ -21,7 +21,7 @@ from libs.common.events.commands import (
 )
 from libs.common.events.contacts import ContactOpened, CustomerLeft
 from libs.common.events.escalations import TargetUpdated
-from libs.common.events.routing import ContactAssigned, ContactOffered, ContactResumed
+from libs.common.events.routing import ContactAssigned, ContactOffered, ContactPaused, ContactResumed
 from libs.common.events.values import Capacity, Match, Reach, RelaxStep, Requirement, SkillNeed, Tier
 from services.router.core.core import RouterCore
 from services.simulator.core_pool import CorePool
@@ -81,8 +81,8 @@ class CoreRouter:
                     moves.append(Started(number(event.contact_id), number(event.agent_id)))
                 case ContactResumed(reason="unpaused"):
                     moves.append(Resumed(number(event.contact_id)))
-                case Event(type="contact.paused"):
-                    moves.append(Paused(number(event.subject)))
+                case ContactPaused():
+                    moves.append(Paused(number(event.contact_id)))
         return moves
 
     def _accept(self, offer: ContactOffered, now: int) -> AcceptOffer:

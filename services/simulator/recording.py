@@ -40,6 +40,7 @@ from libs.common.events.routing import (
     ContactAssigned,
     ContactClosed,
     ContactParked,
+    ContactPaused,
     ContactQueued,
     ContactReleased,
     ContactResumed,
@@ -54,10 +55,10 @@ LEASE_SECONDS: Final = 31 * 86_400
 """Presence ends when it was recorded to end."""
 TOLD_AGAIN = ContactOpened | MessageAdded | ContactEnriched | ReachChanged | ContactWithdrawn | TargetUpdated
 HANDS_BACK = (
-    ContactReleased | ContactTransferred | ContactParked | ContactWrapUpEnded | ContactClosed | ContactAbandoned
-)
+    ContactReleased | ContactTransferred | ContactParked | ContactPaused | ContactWrapUpEnded | ContactClosed
+    | ContactAbandoned
+)  # fmt: skip
 """What ends the work on a contact, for good or for now."""
-PAUSED: Final = "contact.paused"
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +139,7 @@ def handling(
                     since[event.contact_id] = event.at
             case ContactResumed(reason="unpaused"):
                 since[event.contact_id] = event.at
-            case Event(type=kind) if kind == PAUSED or isinstance(event, HANDS_BACK):
+            case _ if isinstance(event, HANDS_BACK):
                 begun = since.pop(event.subject, None)
                 if begun is not None:
                     handled[event.subject] = handled.get(event.subject, 0) + event.at - begun

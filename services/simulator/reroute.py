@@ -29,6 +29,7 @@ from libs.common.events.routing import (
     ContactAssigned,
     ContactClosed,
     ContactOffered,
+    ContactPaused,
     ContactQueued,
     ContactReleased,
     ContactResumed,
@@ -109,7 +110,7 @@ class Reroute:
                 book.started = start
             if contact.state == "assigned":
                 book.remaining = self._length(contact_id, contact.channel)
-                if getattr(contact, "paused_at", None) is None:  # else it goes on when it is resumed
+                if contact.paused_at is None:  # else it goes on when it is resumed
                     self._work(contact_id, start)
         contacts = [contact for _, contact in sorted(floor.contacts.items())]
         return [(floor.key, offer_id(contact, offer.number)) for contact in contacts for offer in contact.offers]
@@ -154,8 +155,8 @@ class Reroute:
                     to_read += self._start(event, now)
                 case ContactQueued(reason="opened" | "reopened"):
                     self.books.opens(event)
-                case ContactReleased() | Event(type="contact.paused"):
-                    self._stop(event.subject, now)
+                case ContactReleased() | ContactPaused():
+                    self._stop(event.contact_id, now)
                 case ContactResumed(reason="unpaused"):
                     self._work(event.contact_id, now)
                 case ContactWrapUpStarted():
@@ -182,9 +183,10 @@ class Reroute:
         self._work(assigned.contact_id, now)
         if assigned.medium == "voice":
             return []  # It is answered by being connected.
+        contact = self.core.state.floors[assigned.key].contacts[assigned.contact_id]
         answer = ResponseObserved(
-            key=assigned.key, at=now, contact_id=assigned.contact_id, agent_id=assigned.agent_id,
-            visibility="private", occurred_at=now,
+            key=assigned.key, at=now, contact_id=contact.id, agent_id=assigned.agent_id,
+            visibility=contact.visibility, occurred_at=now,
         )  # fmt: skip
         return self.core.feed(answer, now)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from libs.common.events import routing
 from services.simulator.core_pool import Refused
 from services.simulator.core_router import CoreRouter
 from services.simulator.metrics import measure
@@ -61,10 +60,6 @@ def test_weights_that_the_core_refuses_are_refused() -> None:
         CoreRouter(world(CALL), {"reach": 251})
 
 
-interrupts = pytest.mark.skipif(not hasattr(routing, "ContactPaused"), reason="the core interrupts nothing yet")
-
-
-@interrupts
 def test_a_call_pauses_a_letter_which_goes_on_where_it_stopped() -> None:
     of = world(comes(0, "email", 50), comes(10, "voice", 100))
     played = play(of, CoreRouter(of))
@@ -72,7 +67,6 @@ def test_a_call_pauses_a_letter_which_goes_on_where_it_stopped() -> None:
     assert ended(played) == [150, 110]
 
 
-@interrupts
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [601, 602])
 def test_on_a_day_with_a_storm_the_worst_channel_does_as_well_as_the_yardsticks(

@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from libs.common.events import CONTACTS, ESCALATIONS, ROUTING, SECOND, Event
-from libs.common.events.routing import ContactAssigned, ContactClosed, ContactParked
+from libs.common.events.routing import (
+    ContactAssigned,
+    ContactClosed,
+    ContactParked,
+    ContactPaused,
+    ContactResumed,
+)
 from services.router.core.core import RouterCore
 from services.router.core.partition import Partition
 from services.simulator.core_router import KEY, CoreRouter
@@ -145,18 +151,23 @@ def test_an_offer_that_was_live_at_the_beginning_is_accepted() -> None:
 
 
 def decided(kind: type[Event], at: int, contact: str = "con_1") -> Event:
-    plain = {"agent_id": "ann", "queue": "q", "channel": "email", "medium": "async", "units": 20, "waited_seconds": 0.0,
-             "reason": "r", "resolution": "solved"}  # fmt: skip
+    plain = {
+        "agent_id": "ann", "queue": "q", "channel": "email", "medium": "async", "units": 20, "waited_seconds": 0.0,
+        "paused_for": "con_2", "pause_left_seconds": 9.0, "waiting_since": 0, "reason": "unpaused",
+        "resolution": "solved",
+    }  # fmt: skip
     fields = {name: plain[name] for name in kind.__struct_fields__ if name in plain}
     return kind(key=KEY, at=at * SECOND, **fields | {"contact_id": contact})
 
 
 A, P, C = ContactAssigned, ContactParked, ContactClosed
+H, R = ContactPaused, ContactResumed
 
 
 @pytest.mark.parametrize(("rule", "events", "held", "seconds"), [
     ("from assigned to closed",           [(A, 10), (C, 40)],                   {},                 {"con_1": 30}),
     ("not while it is parked",            [(A, 10), (P, 20), (A, 50), (C, 55)], {},                 {"con_1": 15}),
+    ("nor while it is paused",            [(A, 10), (H, 20), (R, 50), (C, 55)], {},                 {"con_1": 15}),
     ("who is worked on still is unknown", [(A, 10)],                            {},                 {}),
     ("what was in hand goes on",          [(C, 40)],                            {"con_1": "email"}, {"con_1": 35}),
     ("closed unserved is no handling",    [(C, 40)],                            {},                 {}),
