@@ -213,8 +213,12 @@ def missing(floor: Floor, contact: Contact) -> tuple[str, ...]:
     gaps = ({*lacks(one, last), *lacks(one, contact.own)} for one in skills)
     return min((tuple(sorted(gap)) for gap in gaps), key=lambda gap: (len(gap), gap))
 
+
 def stranded(floor: Floor) -> list[Contact]:
     """Waiting contacts for whose present need nobody is on the roster, not flagged; the cost is theirs."""
     buckets = (one for one in floor.buckets.values() if one.live and not one.need.has_on_roster(one.kind))
-    waiting = (floor.contacts[entry[1]] for bucket in buckets for entry in bucket.living(floor.contacts))
-    return [contact for contact in waiting if contact.state == "waiting" and contact.unroutable is None]
+    waiting = {entry[1]: None for bucket in buckets for entry in bucket.living(floor.contacts)}
+    held = (one for kept in floor.held.values() for one in kept.values())
+    waiting |= {one.id: None for one in held if not floor.need_of(one).has_on_roster((one.channel, one.medium))}
+    contacts = (floor.contacts[one] for one in waiting)
+    return [contact for contact in contacts if contact.state == "waiting" and contact.unroutable is None]

@@ -86,7 +86,7 @@ class BruteForce:
         known.hungry = known.available
         self.recheck = True
         for one in self.waiting():
-            if not one.held_until and not one.flag and not self.anyone(one, [one.relaxed]):
+            if not one.flag and not self.anyone(one, [one.relaxed]):
                 one.sought = True
 
     def presence(self, person: Person, available: bool) -> None:

@@ -106,3 +106,27 @@ def test_restored_the_same_follows() -> None:
 def test_a_queue_is_not_its_own_fallback() -> None:
     pool = PoolDriver()
     assert pool.run(tax(fallback_queue="tax")[0]).code == "invalid"
+
+
+# -- held for somebody ---------------------------------------------------------------------------------------------
+
+
+BUSY = (*agent("ann", units=20), opened("con_0"))
+TOO_SMALL = agent("ann", units=10)
+AWAY_BOB = (*agent("bob"), presence("bob", "away"))
+
+
+@pytest.mark.parametrize(("rule", "before", "after", "flagged"), [
+    ("ann has no room now",             BUSY,                 [],                                   False),
+    ("ann never has room",              TOO_SMALL,            [],                                   True),
+    ("ann never has room, but bob may", TOO_SMALL + AWAY_BOB, [],                                   False),
+    ("bob goes for good",               TOO_SMALL + AWAY_BOB, [make(DeleteAgent, agent_id="bob")],  True),
+    ("ann comes to hold too little",    BUSY,                 TOO_SMALL[:1],                        True),
+    ("ann comes to hold enough",        TOO_SMALL,            agent("ann", units=40)[:1],           False),
+])  # fmt: skip
+def test_being_held_for_the_last_agent_hides_no_dead_end(
+    rule: str, before: tuple[Any, ...], after: list[Any], flagged: bool
+) -> None:
+    pool = PoolDriver(before)
+    pool.receive(opened(last_agent="ann"), *after)
+    assert (pool.contact().unroutable == "no_agent") is flagged, rule
