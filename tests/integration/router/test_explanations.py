@@ -35,7 +35,7 @@ async def test_what_an_agent_holds_and_when_nothing_waits(site: Site) -> None:
     await site.agent("ann")
     await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
     busy = await site.get("/v1/agents/ann/explanation", by="ann")
-    assert busy["holds"] == [{"contact_id": "con_1", "state": "assigned", "units": 20}]
+    assert busy["holds"] == [{"contact_id": "con_1", "state": "assigned", "units": 20, "paused": False}]
     assert busy["text"] == "holds 1 contact, 20/120 units; nothing waits"
     await site.put("/v1/queues/quiet", {})
     quiet = await site.get("/v1/queues/quiet/explanation")
