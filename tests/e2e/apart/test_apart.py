@@ -30,6 +30,8 @@ BODIES: dict[str, Any] = {
     "PolicyBody": {}, "TargetBody": {"metric": "first_response", "seconds": 1}, "CalendarBody": {"hours": "24/7"},
     "AccountBody": {"provider": "generic"}, "KeyWanted": {"role": "viewer"}, "WorkspaceWanted": {"name": "mine"},
     "SubscriptionBody": {"to": {"webhook": "https://example.com/"}, "events": ["*"]},
+    "TransferBody": {"queue": "everyone"}, "AssignBody": {"agent": "ann", "forced": True},
+    "ReferBody": {"pool": "bolt-pool", "queue": "bolt-queue"}, "DrainBody": {"to": "everyone"},
 }  # fmt: skip
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.slow, pytest.mark.timeout(300)]
@@ -82,6 +84,8 @@ def body_of(operation: dict[str, Any], both: Both) -> Any:
     name = str(content.get("schema", {}).get("$ref", "")).rpartition("/")[2]
     if name == "MergeBody":
         return {"customer_id": both.bolt.ids["customer_id"]}
+    if name == "WrapUpExtensionBody":
+        return {"contact_id": both.bolt.ids["contact_id"], "seconds": 1}
     return BODIES.get(name, {}) if content else None
 
 
@@ -141,7 +145,14 @@ def test_nothing_of_the_other_has_changed(both: Both) -> None:
         ("PUT", "/v1/agents/new", {"pool": "acme-pool"}),
         ("PUT", "/v1/queues/new", {"pool": "acme-pool"}),
         ("PUT", "/v1/targets/new", {"metric": "first_response", "seconds": 9, "calendar": "acme-calendar"}),
+        ("PUT", "/v1/queues/new", {"overflow": {"queue": "acme-queue", "after_seconds": 60}}),
         ("POST", "/v1/customers/{customer_id}/merge", {"customer_id": "{acme}"}),
+        ("POST", "/v1/contacts/{contact_id}/transfer", {"queue": "acme-queue"}),
+        ("POST", "/v1/contacts/{contact_id}/transfer", {"agent": "acme-agent"}),
+        ("POST", "/v1/contacts/{contact_id}/assign", {"agent": "acme-agent", "forced": True}),
+        ("POST", "/v1/contacts/{contact_id}/refer", {"pool": "acme-pool"}),
+        ("POST", "/v1/contacts/{contact_id}/refer", {"pool": "bolt-pool", "queue": "acme-queue"}),
+        ("POST", "/v1/queues/{queue_id}/drain", {"to": "acme-queue"}),
     ],
 )
 def test_the_others_ids_in_a_body_are_refused(both: Both, method: str, path: str, of_acme: dict[str, Any]) -> None:
@@ -149,6 +160,17 @@ def test_the_others_ids_in_a_body_are_refused(both: Both, method: str, path: str
     if path == "/v1/contacts":
         body = contact(both.bolt) | body
     both.bolt.admin.refused((404, 409, 422), method, path.format(**both.bolt.ids), body)
+    assert re.match("unknown|no such", both.bolt.admin.refusals[-1].json()["detail"]), "for whose it is, nothing else"
+
+
+@pytest.mark.parametrize("operation", [
+    {"operation": "transfer", "queue": "everyone"}, {"operation": "assign", "agent": "ann", "forced": True},
+    {"operation": "priority", "boost": 0.25}, {"operation": "park"}, {"operation": "resume"}, {"operation": "close"},
+], ids=lambda body: body["operation"])  # fmt: skip
+def test_the_others_contacts_do_not_exist_for_many_at_once(both: Both, operation: dict[str, Any]) -> None:
+    body = operation | {"contact_ids": [both.acme.ids["contact_id"]]}
+    results = both.bolt.admin.done("POST", "/v1/contacts/bulk", body)["results"]
+    assert [one["status"] for one in results] == [404]
 
 
 def test_the_others_queue_is_no_place_to_wait_in(both: Both) -> None:

@@ -35,7 +35,8 @@ async def test_the_documentation_shows_every_operation() -> None:
         pytest.skip("no Chromium is here")
     said: list[str] = []
     asked: list[str] = []
-    async with served(build_app("test", [router], {})) as address, async_playwright() as playwright:
+    app = build_app("test", [router], {})
+    async with served(app) as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = await browser.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -45,6 +46,6 @@ async def test_the_documentation_shows_every_operation() -> None:
         await page.wait_for_selector(".opblock-put .opblock-body")
         operations = await page.query_selector_all(".opblock")
         await browser.close()
-    assert len(operations) == 11
+    assert len(operations) == sum(len(methods) for methods in app.openapi()["paths"].values()) > 10
     assert said == []
     assert all(url.startswith((address, "data:")) for url in asked)
