@@ -87,12 +87,12 @@ def at_work(company: Company) -> None:
 
 PARTS = (
     "contacts/{contact_id}", "contacts/{contact_id}/events", "contacts/{contact_id}/messages",
-    "contacts/{contact_id}/clocks", "contacts/{contact_id}/notes", "customers/{customer_id}",
-    "agents/{agent_id}", "agents/ann", "agents/ann/offers", "queues/{queue_id}", "queues/everyone", "pools/{pool_id}", "pools/main/policy",
-    "targets/{target_id}", "calendars/{calendar_id}", "accounts/{account}", "subscriptions/{subscription_id}",
-    "queues/{queue_id}/versions", "queues/everyone/versions", "agents/{agent_id}/versions", "agents/ann/versions",
-    "pools/main/policy/versions", "skills",
-    "contacts", "agents", "queues", "pools", "targets", "calendars", "accounts", "subscriptions", "keys", "stats",
+    "contacts/{contact_id}/clocks", "contacts/{contact_id}/notes", "customers/{customer_id}", "agents/{agent_id}",
+    "agents/{agent_id}/versions", "agents/ann", "agents/ann/versions", "agents/ann/offers", "queues/{queue_id}",
+    "queues/{queue_id}/versions", "queues/everyone", "queues/everyone/versions", "pools/{pool_id}",
+    "pools/main/policy", "pools/main/policy/versions", "targets/{target_id}", "calendars/{calendar_id}",
+    "accounts/{account}", "subscriptions/{subscription_id}", "contacts", "agents", "queues", "pools", "skills",
+    "targets", "calendars", "accounts", "subscriptions", "keys", "stats",
 )  # fmt: skip
 
 
