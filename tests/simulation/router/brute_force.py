@@ -200,8 +200,7 @@ class BruteForce:
                 break
         for one in sorted(self.waiting(), key=lambda one: one.id) if self.recheck else ():
             if one.flag == "no_agent" and self.anyone(one):
-                one.flag = ""
-                self.say("routable", one.id)
+                self.unflag(one)
         self.recheck = False
 
     def fill(self, person: Person) -> None:
@@ -251,15 +250,18 @@ class BruteForce:
             one.flag = "no_agent"
             self.say("unroutable", one.id, "no_agent")
         elif one.flag == "no_agent" and self.anyone(one):
-            one.flag = ""
-            self.say("routable", one.id)
+            self.unflag(one)
+
+    def unflag(self, one: Work) -> None:
+        """Whoever asks again counts anew."""
+        one.flag, one.bounces = "", 0
+        self.say("routable", one.id)
 
     def offer(self, one: Work, person: Person, lane: str, *, again: bool = False) -> None:
         if (step := self.step(one)) > one.relaxed:
             self.relax(one, step)
         if one.flag:
-            one.flag, one.bounces = "", 0
-            self.say("routable", one.id)
+            self.unflag(one)
         one.state, one.agent, one.offers, one.sought, one.held_until = "offered", person.id, one.offers + 1, False, 0
         one.expires = self.now + one.queue.offer_seconds * SECOND
         one.asked = {} if again else one.asked
