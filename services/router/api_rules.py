@@ -89,7 +89,8 @@ async def shown_queue(shell: Shell, workspace: str, queue_id: str) -> QueueView:
 async def delete_queue(
     queue_id: Id, by: Admin, shell: Shelled, ask: Asking, migrate_to: Id | None = None
 ) -> Response:
-    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow into it; `state` says which.
+    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow or fall back into it; `state` says
+    which.
 
     With `migrate_to` they go to that queue of the pool: at most 500 that wait, with their age; what an agent has, or is
     parked, when it comes back.

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
 from libs.common.events.rules import QueueUpdated
 from libs.common.events.values import BusinessHours, Overflow
@@ -97,17 +99,25 @@ def deleted(floor: Floor, queue: Queue, now: int, successor: str | None = None) 
 
 
 def uses_of(floor: Floor, queue: Queue) -> dict[str, Any]:
-    """What a deletion would touch: open contacts by state, and the queues that overflow into it; empty for nothing."""
+    """What a deletion would touch: open contacts by state, and the queues that lead into it; empty for nothing."""
     contacts = Counter(one.state for one in floor.contacts.values() if one.rules.queue == queue.id)
-    users = [one.id for one in overflowing_into(floor, queue)]
-    found = {"contacts": dict(sorted(contacts.items())), "overflow_of": users}
+    leading = leading_into(floor, queue)
+    found = {
+        "contacts": dict(sorted(contacts.items())),
+        "overflow_of": [one.id for one in leading if overflows_into(one, queue.id)],
+        "fallback_of": [one.id for one in leading if one.fallback_queue == queue.id],
+    }
     return {name: using for name, using in found.items() if using}
 
 
-def overflowing_into(floor: Floor, queue: Queue) -> list[Queue]:
-    """Queues whose overflow goes there, by id."""
+def leading_into(floor: Floor, queue: Queue) -> list[Queue]:
+    """Queues whose overflow or fallback it is, by id."""
     others = (one for _, one in sorted(floor.queues.items()) if not one.deleted)
-    return [one for one in others if one.overflow is not None and one.overflow.queue == queue.id]
+    return [one for one in others if overflows_into(one, queue.id) or one.fallback_queue == queue.id]
+
+
+def overflows_into(queue: Queue, goal_id: str) -> bool:
+    return queue.overflow is not None and queue.overflow.queue == goal_id
 
 
 def migrated(floor: Floor, queue: Queue, delete: DeleteQueue, goal_id: str, now: int) -> Events:
@@ -119,7 +129,7 @@ def migrated(floor: Floor, queue: Queue, delete: DeleteQueue, goal_id: str, now:
     if len(line) > MIGRATED_AT_ONCE_MAX:
         bounds = {"waiting": len(line), "waiting_max": MIGRATED_AT_ONCE_MAX}
         return refused(delete, now, 409, "too_many_contacts", {"queue_id": queue.id, **bounds})
-    users = [changed(floor, led_to(one, goal.id), now) for one in overflowing_into(floor, queue)]
+    users = [changed(floor, led_to(one, queue.id, goal.id), now) for one in leading_into(floor, queue)]
     state = {"queue_id": queue.id, "deleted": True, "migrated_to": goal.id, "contacts": len(line)}
     return (
         *users,
@@ -129,10 +139,12 @@ def migrated(floor: Floor, queue: Queue, delete: DeleteQueue, goal_id: str, now:
     )
 
 
-def led_to(queue: Queue, goal: str) -> Queue:
-    """The same queue, overflowing elsewhere; it can't overflow into itself."""
-    assert queue.overflow is not None, "only what overflows is led elsewhere"
+def led_to(queue: Queue, gone: str, goal: str) -> Queue:
+    """The same queue, leading to the goal instead of what is gone; it can't lead into itself."""
+    if queue.fallback_queue == gone:
+        queue = replace(queue, fallback_queue=None if goal == queue.id else goal)
+    if queue.overflow is None or queue.overflow.queue != gone:
+        return queue
     if goal == queue.id:
         return replace(queue, overflow=None, closed="wait" if queue.closed == "overflow" else queue.closed)
-    was = queue.overflow
-    return replace(queue, overflow=Overflow(queue=goal, after_seconds=was.after_seconds, longer_than=was.longer_than))
+    return replace(queue, overflow=msgspec.structs.replace(queue.overflow, queue=goal))

@@ -68,7 +68,7 @@ def why_not(skills: Skills, requirement: Requirement | None) -> str | None:
     return None if meets(skills, requirement) else "none of " + ", ".join(n.skill for n in requirement.any)
 
 
-def named(*requirements: Requirement | None) -> list[str]:
+def skills_named(*requirements: Requirement | None) -> list[str]:
     """The skills that these name, each once, by name."""
     given = [one for one in requirements if one is not None]
     return sorted({need.skill for one in given for need in (*one.all, *one.any, *one.none)})
