@@ -27,8 +27,10 @@ def skills_of(requirement: Requirement | None) -> Requirement | None:
     return replace(requirement, prefer_agents=(), exclude_agents=())
 
 
-def speaking(requirement: Requirement, language: str, level: int) -> Requirement:
-    """The same with the contact's language besides: `lang:pt` for `pt` and for `pt-BR`."""
+def speaking(requirement: Requirement, language: str | None, level: int) -> Requirement:
+    """The same with the contact's language besides, `lang:pt` for `pt` and for `pt-BR`; at level 0 it isn't asked."""
+    if language is None or not level:
+        return requirement
     speaks = SkillNeed(skill=f"lang:{language.partition('-')[0]}", level=level)
     return replace(requirement, all=(*requirement.all, speaks))
 

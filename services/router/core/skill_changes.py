@@ -71,8 +71,8 @@ def waiting_for(floor: Floor, skill: str) -> int:
 
 def needed_by(own: Requirement | None, rules: Rules, language: str | None) -> list[str]:
     """The skills that a contact asks for or refuses, now or after relaxation, its language included."""
-    spoken = speaking(Requirement(), language, rules.language_level) if rules.language_level and language else None
-    return skills_named(own, rules.requirement, *(step.requirement for step in rules.relax), spoken)
+    spoken = speaking(rules.requirement, language, rules.language_level)
+    return skills_named(own, spoken, *(step.requirement for step in rules.relax))
 
 
 def asking_for(queue: Queue, skill: str, other: str) -> Queue:
