@@ -65,6 +65,12 @@ CUSTOMERS: Final = [
     ),
     panel("Oldest wait by queue", "s", (worst("oldest_wait_seconds", "queue"), "{{queue}}")),
     panel(
+        "Expected wait by queue",
+        "s",
+        (worst("expected_wait_seconds", "queue"), "{{queue}}"),
+        about="Of somebody who comes now, where somebody waits already. No line: nobody can know.",
+    ),
+    panel(
         "Wait until assigned, p90 by channel",
         "s",
         (quantile(0.9, "contact_wait_seconds", "channel"), "{{channel}}"),
@@ -78,7 +84,15 @@ CUSTOMERS: Final = [
         "short",
         (f"sum by (reason) ({worst('contacts_unroutable', 'queue, reason')})", "{{reason}}"),
         kind="stat",
-        about="no_agent: nobody on the roster could ever; nobody_answers: everybody was asked.",
+        about="no_agent: nobody on the roster could ever; nobody_answers: everybody was asked; "
+        "queue_closed, queue_full: its queue refused it.",
+    ),
+    panel(
+        "Moved elsewhere",
+        "reqps",
+        (per_second("moves_total", "kind"), "{{kind}}"),
+        (per_second("overflows_total", "reason"), "overflow: {{reason}}"),
+        about="Otherwise than by an offer: by a person, by a queue that is drained, or by an overflow.",
     ),
 ]
 PEOPLE: Final = [
@@ -88,6 +102,18 @@ PEOPLE: Final = [
         "percentunit",
         (worst("agent_capacity_used_ratio"), "of available agents"),
         about="Offers included. For long near 100 %: nobody can be reached in time any more.",
+    ),
+    panel(
+        "Paused, by medium",
+        "reqps",
+        (per_second("contacts_paused_total", "medium"), "{{medium}}"),
+        about="Work that its agent put aside for a call or a chat.",
+    ),
+    panel(
+        "Agents sent away",
+        "short",
+        (f"sum(increase(omniroute_agents_sent_away_total{RATE}))", "missed too many offers in a row"),
+        about="Many at once: it isn't the people. Look at their desks and at the offers' time-out.",
     ),
 ]
 PROMISES: Final = [

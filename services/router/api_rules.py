@@ -89,7 +89,8 @@ async def shown_queue(shell: Shell, workspace: str, queue_id: str) -> QueueView:
 async def delete_queue(
     queue_id: Id, by: Admin, shell: Shelled, ask: Asking, migrate_to: Id | None = None
 ) -> Response:
-    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow into it; `state` says which.
+    """Refused with 409 `queue_in_use` while contacts are in it or queues overflow or fall back into it; `state` says
+    which.
 
     With `migrate_to` they go to that queue of the pool: at most 500 that wait, with their age; what an agent has, or is
     parked, when it comes back.
@@ -152,7 +153,7 @@ async def delete_pool(pool_id: Id, by: Admin, shell: Shelled, pools: Pooled, ask
 
 @router.put("/v1/pools/{pool_id}/policy")
 async def put_policy(pool_id: Id, body: PolicyBody, by: Admin, shell: Shelled, ask: Asking) -> PolicyView:
-    """The weights of the score's terms, for contacts that come from now on."""
+    """The weights of the score's terms: in force for those who come at once, for all who wait within seconds."""
     await shell.reads.entity(by.workspace, "pool", pool_id)
     await ask(PutPolicy, by, pool_id, weights=body.weights.value())
     return policy_view(pool_id, await shell.reads.policy(by.workspace, pool_id))

@@ -7,7 +7,7 @@ every process that reads it, so a query over several takes their maximum.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -25,6 +25,7 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
+from services.router.core.admission import OverflowReason
 from services.router.core.presence import MISSED_OFFERS
 
 TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
@@ -32,7 +33,7 @@ TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 
 CONTACTS_WAITING = Gauge("omniroute_contacts_waiting", "Contacts that wait for an agent", ["queue", "channel"])
 CONTACTS_UNROUTABLE = Gauge(
     "omniroute_contacts_unroutable",
-    "Waiting contacts that nobody can (no_agent) or will (nobody_answers) take as things stand",
+    "Waiting contacts that nobody can (no_agent) or will (nobody_answers) take, or that their queue refused",
     ["queue", "reason"],
 )
 OLDEST_WAIT_SECONDS = Gauge(
@@ -51,6 +52,7 @@ AGENTS_SENT_AWAY_TOTAL = Counter(
 OFFERS_TOTAL = Counter("omniroute_offers_total", "Offers that ended, by how", ["outcome"])
 ASSIGNMENTS_TOTAL = Counter("omniroute_assignments_total", "Contacts that got their agent", ["channel"])
 MOVES_TOTAL = Counter("omniroute_moves_total", "Contacts that moved otherwise than by an offer, by how", ["kind"])
+OVERFLOWS_TOTAL = Counter("omniroute_overflows_total", "Contacts that went on to another queue, by why", ["reason"])
 CONTACTS_PAUSED_TOTAL = Counter(
     "omniroute_contacts_paused_total", "Contacts that were paused for something more immediate", ["medium"]
 )
@@ -61,16 +63,12 @@ CONTACT_WAIT_SECONDS = Histogram(
     buckets=TYPICAL_TARGETS_SECONDS,
 )
 
-OVERFLOWS_TOTAL = Counter("omniroute_overflows_total", "Contacts that went on to another queue, by why", ["reason"])
-
 OUTCOMES: Final[dict[type[Event], str]] = {
     OfferAccepted: "accepted",
     OfferDeclined: "declined",
     OfferExpired: "expired",
     OfferWithdrawn: "withdrawn",
 }
-
-
 MOVES: Final[dict[type[Event], str]] = {
     ContactTransferred: "transferred",
     ContactReferred: "referred",
@@ -83,6 +81,8 @@ for _kind in (*MOVES.values(), "drained", "forced"):
     MOVES_TOTAL.labels(_kind)
 for _medium in ("live", "async"):
     CONTACTS_PAUSED_TOTAL.labels(_medium)
+for _why in get_args(OverflowReason):
+    OVERFLOWS_TOTAL.labels(_why)
 
 
 def count(events: Iterable[Event]) -> None:

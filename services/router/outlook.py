@@ -16,6 +16,7 @@ from libs.common.events.values import Medium, Requirement
 from libs.common.postgres import Database
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
+from services.router.core.requirements import speaking
 from services.router.core.state import ENTITIES, Contact, Rules
 from services.router.expected_wait import Asked, Estimate, Group, Pace, expected_wait
 from services.router.pace import TYPES, Arrival, Said, Seen, arrival_of, asked_by, asked_now, pace_of
@@ -35,14 +36,16 @@ DECISIONS: Final = """
     ORDER BY at DESC, contact_id, sequence DESC LIMIT $5
 """
 WAITING: Final = """
-    SELECT channel, target_us, medium, own, rules, relaxed, array_agg(promise_at ORDER BY promise_at) AS promises
+    SELECT channel, target_us, medium, own, rules, relaxed, language,
+        array_agg(promise_at ORDER BY promise_at) AS promises
     FROM (
         SELECT channel, target_us, promise_at, doc->>'medium' AS medium, (doc->'own')::text AS own,
-            (doc->'rules')::text AS rules, (doc->>'relaxed')::int AS relaxed
+            (doc->'rules')::text AS rules, (doc->>'relaxed')::int AS relaxed,
+            doc->>'language' AS language
         FROM router_entities
         WHERE workspace = $1 AND pool = $2 AND kind = 'contact' AND state = 'waiting' AND NOT unroutable
         ORDER BY promise_at LIMIT $3
-    ) AS waiting GROUP BY 1, 2, 3, 4, 5, 6
+    ) AS waiting GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 POOLS: Final = "SELECT DISTINCT pool, partition FROM router_entities WHERE workspace = $1 AND kind = 'agent'"
 _SAID: Final = msgspec.json.Decoder(Said)
@@ -164,7 +167,8 @@ class Outlook:
 def _group(floor: Floor, row: Any) -> Group:
     rules = _RULES.decode(row["rules"])
     requirement = rules.relax[row["relaxed"] - 1].requirement if row["relaxed"] else rules.requirement
-    need = floor.need(_OWN.decode(row["own"] or "null"), requirement)
+    spoken = speaking(requirement, row["language"], rules.language_level)
+    need = floor.need(_OWN.decode(row["own"] or "null"), spoken)
     return Group(need, (row["channel"], row["medium"]), row["target_us"], row["promises"])
 
 

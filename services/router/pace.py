@@ -15,7 +15,8 @@ import msgspec
 from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
 from services.router.core.floor import Floor
-from services.router.core.queues import Kind
+from services.router.core.queues import Kind, due_of
+from services.router.core.requirements import speaking
 from services.router.core.state import Contact
 from services.router.expected_wait import Arrivals, Asked, Group, Pace, Work
 
@@ -35,6 +36,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     target_seconds: int = 0
     requirement: Requirement = Requirement()
     own_requirement: Requirement | None = None
+    language: str | None = None
+    language_level: int = 0
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -82,7 +85,8 @@ def pace_of(floor: Floor, decisions: Iterable[Seen], since: int, now: int) -> Pa
 
 
 def arrival_of(said: Said) -> Arrival:
-    return Arrival(said.own_requirement, said.requirement, (said.channel, said.medium), said.target_seconds)
+    spoken = speaking(said.requirement, said.language, said.language_level)
+    return Arrival(said.own_requirement, spoken, (said.channel, said.medium), said.target_seconds)
 
 
 def _count_acceptance(pace: Pace, offered_at: int | None, at: int) -> None:
@@ -98,9 +102,8 @@ def _count_work(pace: Pace, medium: str, held: int, *, finished: int) -> None:
 
 
 def asked_by(floor: Floor, contact: Contact) -> Asked:
-    target = contact.target_seconds * SECOND
-    promise = contact.waiting_since + target - contact.boost * contact.target_seconds * (SECOND // 1_000)
-    return Asked(floor.need_of(contact), (contact.channel, contact.medium), promise, target)
+    kind, target = (contact.channel, contact.medium), contact.target_seconds * SECOND
+    return Asked(floor.need_of(contact), kind, due_of(contact), target)
 
 
 def asked_now(floor: Floor, arrival: Arrival, now: int) -> Asked:

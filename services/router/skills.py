@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from libs.common.events.values import Requirement
 from libs.common.postgres import Database
-from services.router.core.requirements import named
+from services.router.core.skill_changes import asked_by, needed_by
 from services.router.core.state import Queue, Rules
 
 OF_AGENTS: Final = """
@@ -23,8 +23,8 @@ OF_QUEUES: Final = """
     WHERE workspace = $1 AND kind = 'queue' AND state IS DISTINCT FROM 'deleted' ORDER BY id
 """
 OF_CONTACTS: Final = """
-    SELECT doc->>'own', doc->>'rules', count(*) FROM router_entities
-    WHERE workspace = $1 AND kind = 'contact' AND ended_at IS NULL GROUP BY 1, 2
+    SELECT doc->>'own', doc->>'rules', doc->>'language', count(*) FROM router_entities
+    WHERE workspace = $1 AND kind = 'contact' AND ended_at IS NULL GROUP BY 1, 2, 3
 """
 
 
@@ -53,17 +53,17 @@ def queues_by_skill(rows: Iterable[Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         queue = msgspec.json.decode(row[0], type=Queue)
-        for skill in named(queue.requirement, *(step.requirement for step in queue.relax)):
+        for skill in asked_by(queue):
             found[skill].append(queue.id)
     return found
 
 
 def contacts_by_skill(rows: Iterable[Any]) -> Counter[str]:
-    """`rows`: (own requirement or None, pinned rules, how many contacts have both)."""
+    """`rows`: (own requirement or None, pinned rules, language or None, how many contacts have all three)."""
     found: Counter[str] = Counter()
-    for own, rules, count in rows:
+    for own, rules, language, count in rows:
         pinned = msgspec.json.decode(rules, type=Rules)
         needed = None if own is None else msgspec.json.decode(own, type=Requirement)
-        for skill in named(needed, pinned.requirement, *(step.requirement for step in pinned.relax)):
+        for skill in needed_by(needed, pinned, language):
             found[skill] += count
     return found

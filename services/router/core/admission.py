@@ -111,6 +111,12 @@ def standing(floor: Floor, queue_id: str) -> Queue:
     return queue if queue is not None else Queue(id=EVERYONE)
 
 
+def open_queue(floor: Floor, queue_id: str) -> Queue | None:
+    """The queue itself, if it takes contacts; everyone's is always there."""
+    queue = floor.queues.get(queue_id) or (Queue(id=EVERYONE) if queue_id == EVERYONE else None)
+    return None if queue is None or queue.deleted else queue
+
+
 def verdicts(floor: Floor, traits: MessageTraits) -> Iterable[Verdict]:
     """About each queue in the order in which they are asked."""
     return (Verdict(queue, unmet(queue, traits)) for queue in floor.queue_order)

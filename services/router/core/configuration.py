@@ -14,6 +14,7 @@ from libs.common.events.escalations import TargetUpdated
 from libs.common.events.routing import AgentUpdated
 from libs.common.events.rules import PolicyUpdated, PoolUpdated, QueueUpdated
 from libs.common.events.values import Capacity, Requirement
+from services.router.core.admission import open_queue
 from services.router.core.facts import TargetKept
 from services.router.core.floor import Floor
 from services.router.core.interruption import is_sound as is_sound_interruption
@@ -30,7 +31,7 @@ from services.router.core.limits import (
 )
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
-from services.router.core.queue_changes import is_sound_admission, is_there
+from services.router.core.queue_changes import is_sound_admission
 from services.router.core.requirements import skills_of
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
@@ -69,7 +70,7 @@ def on_put_policy(floor: Floor, put: PutPolicy, now: int) -> Events:
 def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
     if not is_sound_queue(put) or not is_sound_admission(put):
         return refused(put, now, 422, "invalid", {"queue_id": put.queue_id})
-    if put.overflow is not None and not is_there(floor, put.overflow.queue):
+    if put.overflow is not None and open_queue(floor, put.overflow.queue) is None:
         return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, "overflow": put.overflow.queue})
     known = floor.queues.get(put.queue_id)
     version = known.version + 1 if known is not None else 1

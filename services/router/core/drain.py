@@ -12,11 +12,10 @@ from itertools import islice
 
 from libs.common.events.commands import DrainQueue
 from libs.common.events.routing import ContactTransferred
-from services.router.core.admission import rules_of
+from services.router.core.admission import open_queue, rules_of
 from services.router.core.facts import DrainDue, DrainSet
 from services.router.core.floor import Floor
 from services.router.core.limits import DRAIN_STEP, DRAINED_A_STEP
-from services.router.core.moves import open_queue
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.state import Contact, Queue
 from services.router.core.transitions import flag_ended, queued

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.router.core.admission import rules_of
+from services.router.core.admission import open_queue, rules_of
 from services.router.core.choice import is_dead_end
 from services.router.core.floor import Floor
-from services.router.core.moves import open_queue
 from services.router.core.outcomes import Events
 from services.router.core.state import Contact, Queue
 from services.router.core.transitions import flag_ended, lined_up

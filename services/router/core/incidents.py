@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
-from services.router.core.queues import promise_of
+from services.router.core.queues import due_of
 from services.router.core.state import Contact
 
 LineKey = tuple[str, str]
@@ -22,10 +22,10 @@ class Incidents:
 
     def enter(self, contact: Contact) -> None:
         """It waits, for nobody in particular; what can't be grouped is in no line."""
-        key = line_of(contact)
+        key = line_key(contact)
         if key is None:
             return
-        entry = (promise_of(contact), contact.id)
+        entry = (due_of(contact), contact.id)
         insort(self._lines.setdefault(key, []), entry)
         self._entries[contact.id] = (key, entry)
 
@@ -40,11 +40,11 @@ class Incidents:
 
     def line(self, contact: Contact) -> Sequence[Entry]:
         """Those it can be offered with, itself among them."""
-        key = line_of(contact)
+        key = line_key(contact)
         return () if key is None else self._lines.get(key, ())
 
 
-def line_of(contact: Contact) -> LineKey | None:
+def line_key(contact: Contact) -> LineKey | None:
     """Only what is answered in its own time is grouped: nobody talks to twenty customers at once."""
     groups = contact.rules.group_max > 1 and contact.medium == "async" and not contact.alone
     return (contact.rules.queue, contact.incident_key) if groups and contact.incident_key is not None else None

@@ -29,17 +29,17 @@ from libs.common.events.routing import (
     ContactResumed,
     ContactTransferred,
 )
-from services.router.core.admission import rules_of
+from services.router.core.admission import open_queue, rules_of
 from services.router.core.arrivals import since_unanswered
 from services.router.core.configuration import is_sound_requirement
 from services.router.core.desks import Desk, cost, has_room
 from services.router.core.explain import reason_against
-from services.router.core.floor import EVERYONE, Floor
+from services.router.core.floor import Floor
 from services.router.core.limits import TRANSFER_HELD_SECONDS
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.requirements import for_anybody
-from services.router.core.state import Contact, Queue, units_held
+from services.router.core.state import Contact, units_held
 from services.router.core.transitions import (
     REFERRED,
     assigned,
@@ -92,12 +92,6 @@ def to_queue(floor: Floor, contact: Contact, transfer: TransferContact, queue_id
     came_to = [step.queue for step in steps if isinstance(step, ContactQueued)]
     state = contact_state(moved, "waiting") | {"queue": came_to[-1]}
     return (*left, *steps, done(transfer, now, state))
-
-
-def open_queue(floor: Floor, queue_id: str) -> Queue | None:
-    """A queue that takes contacts; everyone's is always there."""
-    queue = floor.queues.get(queue_id) or (Queue(id=EVERYONE) if queue_id == EVERYONE else None)
-    return None if queue is None or queue.deleted else queue
 
 
 def asks_for_other(floor: Floor, contact: Contact, transfer: TransferContact, moved: Contact, now: int) -> Events:

@@ -6,25 +6,23 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
 from libs.common.events.rules import QueueUpdated
 from libs.common.events.values import BusinessHours, Overflow
+from services.router.core.admission import open_queue
 from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import LENGTH_MAX, MIGRATED_AT_ONCE_MAX, OPEN_INTERVALS_MAX, OVERFLOW_SECONDS_MAX
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.predicates import flaws
-from services.router.core.state import Contact, Queue, line_of
+from services.router.core.state import Queue, line_of
 from services.router.core.transitions import overflowed
 
 CONFIGURED: Final = tuple(
     name for name in QueueUpdated.__struct_fields__ if name in Queue.__slots__ and name not in ("deleted", "successor")
 )
 """What a version of a queue says: the fields that the entity and its event have in common."""
-
-
-def is_there(floor: Floor, queue_id: str) -> bool:
-    queue = floor.queues.get(queue_id)
-    return queue_id == EVERYONE or (queue is not None and not queue.deleted)
 
 
 def is_sound_admission(put: PutQueue) -> bool:
@@ -101,46 +99,52 @@ def deleted(floor: Floor, queue: Queue, now: int, successor: str | None = None) 
 
 
 def uses_of(floor: Floor, queue: Queue) -> dict[str, Any]:
-    """What a deletion would touch: open contacts by state, and the queues that overflow into it; empty for nothing."""
+    """What a deletion would touch: open contacts by state, and the queues that lead into it; empty for nothing."""
     contacts = Counter(one.state for one in floor.contacts.values() if one.rules.queue == queue.id)
-    users = [one.id for one in overflowing_into(floor, queue)]
-    found = {"contacts": dict(sorted(contacts.items())), "overflow_of": users}
+    leading = leading_into(floor, queue)
+    found = {
+        "contacts": dict(sorted(contacts.items())),
+        "overflow_of": [one.id for one in leading if overflows_into(one, queue.id)],
+        "fallback_of": [one.id for one in leading if one.fallback_queue == queue.id],
+    }
     return {name: using for name, using in found.items() if using}
 
 
-def overflowing_into(floor: Floor, queue: Queue) -> list[Queue]:
-    """Queues whose overflow goes there, by id."""
+def leading_into(floor: Floor, queue: Queue) -> list[Queue]:
+    """Queues whose overflow or fallback it is, by id."""
     others = (one for _, one in sorted(floor.queues.items()) if not one.deleted)
-    return [one for one in others if one.overflow is not None and one.overflow.queue == queue.id]
+    return [one for one in others if overflows_into(one, queue.id) or one.fallback_queue == queue.id]
+
+
+def overflows_into(queue: Queue, goal_id: str) -> bool:
+    return queue.overflow is not None and queue.overflow.queue == goal_id
 
 
 def migrated(floor: Floor, queue: Queue, delete: DeleteQueue, goal_id: str, now: int) -> Events:
     """Whoever waits in it moves to the other queue, with its age; what comes back to it later goes there as well."""
-    if goal_id == queue.id or not is_there(floor, goal_id):
+    goal = open_queue(floor, goal_id)
+    if goal is None or goal.id == queue.id:
         return refused(delete, now, 422, "unknown_queue", {"queue_id": queue.id, "migrate_to": goal_id})
     line = [one for _, one in sorted(floor.contacts.items()) if line_of(one) == queue.id]
     if len(line) > MIGRATED_AT_ONCE_MAX:
         bounds = {"waiting": len(line), "waiting_max": MIGRATED_AT_ONCE_MAX}
         return refused(delete, now, 409, "too_many_contacts", {"queue_id": queue.id, **bounds})
-    goal = floor.queues.get(goal_id) or Queue(id=EVERYONE)
-    users = [changed(floor, led_to(one, goal.id), now) for one in overflowing_into(floor, queue)]
+    users = [changed(floor, led_to(one, queue.id, goal.id), now) for one in leading_into(floor, queue)]
     state = {"queue_id": queue.id, "deleted": True, "migrated_to": goal.id, "contacts": len(line)}
     return (
         *users,
         deleted(floor, queue, now, successor=goal.id),
-        *(event for contact in line for event in moved(floor, contact, goal, now)),
+        *(event for one in line for event in overflowed(floor, now, one, goal, "queue_deleted")),
         done(delete, now, state),
     )
 
 
-def led_to(queue: Queue, goal: str) -> Queue:
-    """The same queue, overflowing elsewhere; it can't overflow into itself."""
-    assert queue.overflow is not None, "only what overflows is led elsewhere"
+def led_to(queue: Queue, gone: str, goal: str) -> Queue:
+    """The same queue, leading to the goal instead of what is gone; it can't lead into itself."""
+    if queue.fallback_queue == gone:
+        queue = replace(queue, fallback_queue=None if goal == queue.id else goal)
+    if queue.overflow is None or queue.overflow.queue != gone:
+        return queue
     if goal == queue.id:
         return replace(queue, overflow=None, closed="wait" if queue.closed == "overflow" else queue.closed)
-    was = queue.overflow
-    return replace(queue, overflow=Overflow(queue=goal, after_seconds=was.after_seconds, longer_than=was.longer_than))
-
-
-def moved(floor: Floor, contact: Contact, goal: Queue, now: int) -> Events:
-    return overflowed(floor, now, contact, goal, "queue_deleted")
+    return replace(queue, overflow=msgspec.structs.replace(queue.overflow, queue=goal))

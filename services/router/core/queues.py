@@ -138,7 +138,7 @@ def promise_key(contact: Contact) -> int:
     return contact.waiting_since - contact.boost * contact.target_seconds * (SECOND // 1_000)
 
 
-def promise_of(contact: Contact) -> int:
+def due_of(contact: Contact) -> int:
     """a + (1 − b)·T in microseconds: when it is due."""
     return promise_key(contact) + contact.target_seconds * SECOND
 

@@ -27,8 +27,10 @@ def skills_of(requirement: Requirement | None) -> Requirement | None:
     return replace(requirement, prefer_agents=(), exclude_agents=())
 
 
-def speaking(requirement: Requirement, language: str, level: int) -> Requirement:
-    """The same with the contact's language besides: `lang:pt` for `pt` and for `pt-BR`."""
+def speaking(requirement: Requirement, language: str | None, level: int) -> Requirement:
+    """The same with the contact's language besides, `lang:pt` for `pt` and for `pt-BR`; at level 0 it isn't asked."""
+    if language is None or not level:
+        return requirement
     speaks = SkillNeed(skill=f"lang:{language.partition('-')[0]}", level=level)
     return replace(requirement, all=(*requirement.all, speaks))
 
@@ -68,7 +70,7 @@ def why_not(skills: Skills, requirement: Requirement | None) -> str | None:
     return None if meets(skills, requirement) else "none of " + ", ".join(n.skill for n in requirement.any)
 
 
-def named(*requirements: Requirement | None) -> list[str]:
+def skills_named(*requirements: Requirement | None) -> list[str]:
     """The skills that these name, each once, by name."""
     given = [one for one in requirements if one is not None]
     return sorted({need.skill for one in given for need in (*one.all, *one.any, *one.none)})

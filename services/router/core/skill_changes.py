@@ -10,13 +10,13 @@ import msgspec
 
 from libs.common.events.commands import DeleteSkill
 from libs.common.events.routing import AgentUpdated
-from libs.common.events.values import RelaxStep, Requirement, SkillNeed
+from libs.common.events.values import Requirement, SkillNeed
 from services.router.core.floor import Floor
 from services.router.core.limits import CHANGED_AT_ONCE_MAX
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.queue_changes import changed
-from services.router.core.requirements import named
-from services.router.core.state import Agent, Queue
+from services.router.core.requirements import skills_named, speaking
+from services.router.core.state import Agent, Queue, Rules
 
 CONFIGURED: Final = tuple(
     name for name in AgentUpdated.__struct_fields__ if name in Agent.__slots__ and name != "deleted"
@@ -56,25 +56,29 @@ def having(floor: Floor, skill: str) -> list[Agent]:
 def asking(floor: Floor, skill: str) -> list[Queue]:
     """Queues that ask for it, or refuse it, at first or after relaxation."""
     queues = (queue for _, queue in sorted(floor.queues.items()) if not queue.deleted)
-    return [one for one in queues if skill in named(one.requirement, *(step.requirement for step in one.relax))]
+    return [one for one in queues if skill in asked_by(one)]
+
+
+def asked_by(queue: Queue) -> list[str]:
+    """The skills that a queue asks for or refuses; the language of whoever writes is its contacts' to ask for."""
+    return skills_named(queue.requirement, *(step.requirement for step in queue.relax))
 
 
 def waiting_for(floor: Floor, skill: str) -> int:
     """How many open contacts ask for it themselves or by the rules that they entered by."""
-    needs = (
-        named(one.own, one.rules.requirement, *(step.requirement for step in one.rules.relax))
-        for one in floor.contacts.values()
-    )
-    return sum(skill in needed for needed in needs)
+    return sum(skill in needed_by(one.own, one.rules, one.language) for one in floor.contacts.values())
+
+
+def needed_by(own: Requirement | None, rules: Rules, language: str | None) -> list[str]:
+    """The skills that a contact asks for or refuses, now or after relaxation, its language included."""
+    spoken = speaking(rules.requirement, language, rules.language_level)
+    return skills_named(own, spoken, *(step.requirement for step in rules.relax))
 
 
 def asking_for(queue: Queue, skill: str, other: str) -> Queue:
     """The same queue with the other skill in the place of this one."""
     requirement = None if queue.requirement is None else renamed(queue.requirement, skill, other)
-    steps = (
-        RelaxStep(after_seconds=step.after_seconds, requirement=renamed(step.requirement, skill, other))
-        for step in queue.relax
-    )
+    steps = (msgspec.structs.replace(step, requirement=renamed(step.requirement, skill, other)) for step in queue.relax)
     return replace(queue, requirement=requirement, relax=tuple(steps))
 
 

@@ -316,8 +316,6 @@ def requirement_at(contact: Contact, step: int) -> Requirement:
     """The queue's part of what the contact needs once `step` relaxation steps have passed; its language always."""
     rules = contact.rules
     asked = rules.relax[step - 1].requirement if step else rules.requirement
-    if not rules.language_level or contact.language is None:
-        return asked
     return speaking(asked, contact.language, rules.language_level)
 
 

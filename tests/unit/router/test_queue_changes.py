@@ -90,12 +90,14 @@ def test_only_the_table_changes() -> None:
 
 def test_a_queue_in_use_is_not_deleted_and_says_by_what() -> None:
     feeding = queue("sales", overflow=Overflow(queue="care", after_seconds=60))
-    pool = PoolDriver(agent("ann", units=20), queue("care", order=1), feeding)
+    dead_ends = queue("tax", fallback_queue="care")
+    pool = PoolDriver(agent("ann", units=20), queue("care", order=1), feeding, dead_ends)
     pool.receive(opened("con_1"), opened("con_2"), opened("con_3"), make(ParkContact, contact_id="con_3"))
     outcome = pool.run(delete())
     assert (outcome.status, outcome.code) == (409, "queue_in_use")
     assert outcome.state == {
         "queue_id": "care", "contacts": {"offered": 1, "parked": 1, "waiting": 1}, "overflow_of": ["sales"],
+        "fallback_of": ["tax"],
     }  # fmt: skip
 
 
@@ -146,6 +148,15 @@ def test_nobody_overflows_into_itself() -> None:
     pool = PoolDriver(queue("care"), queue("sales", overflow=Overflow(queue="care", after_seconds=60)))
     pool.receive(delete(migrate_to="sales"))
     assert pool.floor.queues["sales"].overflow is None
+
+
+@pytest.mark.parametrize(("rule", "goal", "fallback"), [
+    ("dead ends go to the other queue", "all", "all"), ("but not to their own", "sales", None),
+])  # fmt: skip
+def test_who_fell_back_to_it(rule: str, goal: str, fallback: str | None) -> None:
+    pool = PoolDriver(queue("all"), queue("care"), queue("sales", fallback_queue="care"))
+    pool.receive(delete(migrate_to=goal))
+    assert pool.floor.queues["sales"].fallback_queue == fallback, rule
 
 
 @pytest.mark.parametrize(("rule", "goal"), [

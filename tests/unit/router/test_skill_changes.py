@@ -39,6 +39,18 @@ def test_given_up(rule: str, setup: list[Any], code: str, uses: tuple[int, list[
     assert shown == (uses or (None, None, None)), rule
 
 
+def test_a_language_that_a_contact_needs_is_in_use() -> None:
+    pool = PoolDriver(agent("ugo", "lang:it"), queue("care", order=1, language_skill=True))
+    pool.receive(opened("con_1", language="it-CH"))
+    assert pool.run(delete("lang:it")).code == "skill_in_use"
+
+
+def test_a_step_that_waits_for_its_time_still_does() -> None:
+    pool = PoolDriver(ANN, queue("care", order=1, relax=(relax(60, "billing", skip="never"),)))
+    pool.receive(delete(replace_by="invoices"))
+    assert pool.floor.queues["care"].relax == (relax(60, "invoices", skip="never"),)
+
+
 def test_agents_lose_it() -> None:
     pool = PoolDriver(ANN)
     pool.receive(delete())

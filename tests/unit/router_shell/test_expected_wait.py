@@ -19,8 +19,8 @@ from services.router.expected_wait import (
     expected_wait,
     seconds_until_free,
 )
-from services.router.pace import TYPES, Said, Seen, asked_by, grouped, pace_of
-from tests.simulation.router.builders import START, accept, agent, close, opened, presence
+from services.router.pace import TYPES, Said, Seen, arrival_of, asked_by, grouped, pace_of
+from tests.simulation.router.builders import START, accept, agent, close, need, opened, presence
 from tests.simulation.router.driver import PoolDriver
 
 ONE_AT_A_TIME: dict[str, Any] = {"units": 20}
@@ -184,3 +184,9 @@ def test_what_is_still_held_counts_with_the_time_it_was_held() -> None:
     pool.advance(1_000)
     work = pace_of(pool.floor, seen(pool), START, pool.now).work["async"]
     assert (work.finished, work.seconds) == (6, 6 * HANDLING_SECONDS + 1_000)
+
+
+def test_who_arrives_asks_for_their_language_where_the_queue_does() -> None:
+    said: dict[str, Any] = {"requirement": need("tax"), "language": "it-CH"}
+    assert arrival_of(Said(**said)).requirement == need("tax")
+    assert arrival_of(Said(**said, language_level=2)).requirement == need("tax", "lang:it:2")
