@@ -16,17 +16,15 @@ from services.router.core.core import RouterCore
 from tests.simulation.router import builders as b
 from tests.simulation.router.brute_force import BruteForce, Decision
 from tests.simulation.router.driver import PoolDriver
+from tests.simulation.router.lively import AGENTS, SKILLS, History, lively
 from tests.simulation.router.plain import TARGETS
 from tests.simulation.router.slips import SLIPS
 
-AGENTS = ("ann", "bob", "cat", "dan")
 CONTACTS = tuple(f"con_{n}" for n in range(12))
-SKILLS = ("billing", "tech", "public")
+LONG_HISTORIES = 30
+SLIP_HISTORIES = 60
 MODEL_HISTORIES = 2_000 if os.environ.get("CI") == "true" else 200
 HISTORIES = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
-
-Action = tuple[str, Any]
-History = tuple[dict[str, Any], list[Action]]
 
 levels = st.integers(1, 3)
 skill_sets = st.dictionaries(st.sampled_from(SKILLS), levels, max_size=3)
@@ -128,9 +126,16 @@ def test_the_core_decides_as_the_policy_says(history: History) -> None:
     play(history)
 
 
+@pytest.mark.parametrize("seed", range(LONG_HISTORIES))
+def test_it_decides_so_on_long_days_too(seed: int) -> None:
+    play(lively(seed))
+
+
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
 def test_a_slip_is_seen(slip: type[RouterCore]) -> None:
-    """Hypothesis finds a history in which the broken core decides otherwise."""
+    """A long history shows that the broken core decides otherwise, or Hypothesis finds another one."""
+    if any(differs(lively(seed), slip) for seed in range(SLIP_HISTORIES)):
+        return
     searching = settings(HISTORIES, max_examples=4_000, phases=[Phase.generate])
     find(histories, lambda history: differs(history, slip), settings=searching, random=Random(1))
 
