@@ -30,7 +30,8 @@ SOURCE_ID_BITS: Final = 60
 LEFT_OVER_MAX: Final = 100
 
 BEHAVIOUR: Final = Behaviour(handle_seconds=(3.0, 10.0))
-CAPACITY: Final = {"units": 40, "cost": {"voice": 40, "live": 20, "async": 20}, "max": {"voice": 1}}
+CAPACITY: Final = {"units": 40, "cost": {"voice": 40, "live": 20, "async": 20}, "max": {"voice": 1},
+                   "interrupted_by": {"async": ["voice", "live"]}}  # fmt: skip
 
 AGENTS: Final[dict[str, tuple[str, dict[str, int]]]] = {
     "ada": ("Ada", {"public": 4, "mail": 3, "lang:en": 5, "lang:it": 3}),
@@ -40,13 +41,17 @@ AGENTS: Final[dict[str, tuple[str, dict[str, int]]]] = {
     "emma": ("Emma", {"chat": 4, "mail": 2, "public": 1, "lang:en": 5}),
     "franco": ("Franco", {"chat": 2, "phone": 2, "lang:it": 5}),
     "greta": ("Greta", {"public": 3, "chat": 3, "lang:en": 4}),
-    "hugo": ("Hugo", {"phone": 3, "lang:en": 5}),
+    "hugo": ("Hugo", {"phone": 3, "mail": 2, "lang:en": 5}),
 }
+
+LINE_MAX: Final = 6
+"""Posts beyond so many in line, in a storm, go to whoever may answer in public, in any language."""
 
 QUEUES: Final[dict[str, dict[str, Any]]] = {
     "social": {"name": "Social care", "order": 10, "match": {"visibility": "public"},
-               "requirement": {"all": [{"skill": "public", "level": 2}]},
-               "relax": [{"after_seconds": 30, "requirement": {"all": [{"skill": "public"}]}}]},
+               "requirement": {"all": [{"skill": "public", "level": 2}]}, "language_skill": True,
+               "relax": [{"after_seconds": 30, "requirement": {"all": [{"skill": "public"}]}}],
+               "overflow": {"queue": "everyone", "longer_than": LINE_MAX}},
     "phone": {"name": "Phone", "order": 20, "match": {"medium": "voice"}, "requirement": {"all": [{"skill": "phone"}]}},
     "chat": {"name": "Chat", "order": 30, "match": {"medium": "live"}, "requirement": {"all": [{"skill": "chat"}]}},
     "mail": {"name": "E-mail", "order": 40, "match": {"channel": "email"},

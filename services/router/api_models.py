@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -181,9 +182,15 @@ class QueueBody(AdmissionBody):
     """Offer contacts with the same `incident_key` as one group, at the cost of one contact."""
     group_max: Annotated[int, Field(ge=2, le=limits.GROUP_MAX)] = 20
     last_agent_seconds: Annotated[int, Field(ge=0, le=limits.LAST_AGENT_SECONDS_MAX)] = 45
+
     def refuse_what_is_not_built(self) -> None:
         if self.parallel_offers > 1:
             refuse("/group_by_incident", self.group_by_incident, neutral=False)
+
+    def _contradictions(self, queue_id: str) -> Iterator[FieldError]:
+        yield from super()._contradictions(queue_id)
+        if self.fallback_queue == queue_id:
+            yield FieldError("/fallback_queue", "must be another queue")
 
 
 class PoolBody(StrictModel):

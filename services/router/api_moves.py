@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.common.auth import Caller
 from libs.common.commands import new_command_id
-from libs.common.errors import FieldError, Invalid, NotFound, Problem
+from libs.common.errors import FieldError, Invalid, Problem
 from libs.common.events.commands import (
     AssignContact,
     CallBack,
@@ -29,11 +29,11 @@ from services.router.api_parts import (
     Supervisor,
     acting_agent,
     ask_of_contact,
+    check_in_pool,
     check_pool,
     pool_of_contact,
 )
 from services.router.api_views import moment
-from services.router.core.floor import EVERYONE
 from services.router.core.state import Contact
 from services.router.move_models import (
     AssignBody,
@@ -44,7 +44,6 @@ from services.router.move_models import (
     RequeueGiven,
     TransferBody,
 )
-from services.router.names import Named
 
 router = ApiRouter(tags=["work"])
 agents, queues = ApiRouter(tags=["agents"]), ApiRouter(tags=["rules"])
@@ -148,20 +147,6 @@ async def check_goal(shell: Shell, workspace: str, pool: str, goal: dict[str, An
     for kind in ("queue", "agent"):
         if goal[f"to_{kind}"] is not None:
             await check_in_pool(shell, workspace, pool, kind, goal[f"to_{kind}"], f"/{kind}")
-
-
-async def check_in_pool(shell: Shell, workspace: str, pool: str, kind: Named, id_: str, pointer: str) -> None:
-    """Raises Invalid `unknown_queue`, `unknown_agent` or `another_pool`."""
-    if (kind, id_) == ("queue", EVERYONE):
-        return  # Every pool has one.
-    try:
-        row = await shell.reads.entity(workspace, kind, id_)
-    except NotFound:
-        errors = [FieldError(pointer, f"there is no such {kind}")]
-        raise Invalid(f"unknown {kind}", code=f"unknown_{kind}", errors=errors) from None
-    if row.pool != pool:
-        errors = [FieldError(pointer, "belongs to another pool; a contact can be referred there")]
-        raise Invalid(f"a contact and its {kind} are in one pool", code="another_pool", errors=errors)
 
 
 async def ask_noting(

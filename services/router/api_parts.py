@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -19,7 +18,7 @@ from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
 from services.router.core.floor import EVERYONE
-from services.router.names import Names
+from services.router.names import Named, Names
 from services.router.outlook import Outlook
 from services.router.reads import Reads
 from services.router.stats import Stats
@@ -102,16 +101,18 @@ async def check_pool(shell: Shell, pools: Pools, workspace: str, pool: str) -> N
         raise Invalid("unknown pool", code="unknown_pool", errors=[detail])
 
 
-async def check_queue(
-    shell: Shell, workspace: str, pool: str, queue_id: str, pointer: str, *, but: str | None = None
-) -> None:  # fmt: skip
-    """Raises Invalid `unknown_queue` when the pool has no such queue besides `but`."""
-    there = queue_id == EVERYONE
-    with suppress(NotFound):
-        there = there or (await shell.reads.entity(workspace, "queue", queue_id)).pool == pool
-    if not there or queue_id == but:
-        detail = FieldError(pointer=pointer, detail="there is no such queue in the pool")
-        raise Invalid("unknown queue", code="unknown_queue", errors=[detail])
+async def check_in_pool(shell: Shell, workspace: str, pool: str, kind: Named, id_: str, pointer: str) -> None:
+    """Raises Invalid `unknown_queue`, `unknown_agent` or `another_pool`."""
+    if (kind, id_) == ("queue", EVERYONE):
+        return  # Every pool has one.
+    try:
+        row = await shell.reads.entity(workspace, kind, id_)
+    except NotFound:
+        errors = [FieldError(pointer, f"there is no such {kind}")]
+        raise Invalid(f"unknown {kind}", code=f"unknown_{kind}", errors=errors) from None
+    if row.pool != pool:
+        errors = [FieldError(pointer, "belongs to another pool; contacts can only be referred there")]
+        raise Invalid(f"this {kind} is of another pool", code="another_pool", errors=errors)
 
 
 async def pool_of_contact(shell: Shell, workspace: str, contact_id: str) -> str:

@@ -19,8 +19,8 @@ from services.router.api_parts import (
     ReaderOrAgent,
     Shell,
     Shelled,
+    check_in_pool,
     check_pool,
-    check_queue,
 )
 from services.router.api_views import PolicyView, PoolView, QueueView, policy_view, queue_view
 from services.router.core.floor import EVERYONE
@@ -37,9 +37,9 @@ async def put_queue(
     body.refuse_what_is_not_built()
     admission = await asyncio.to_thread(body.admission, queue_id, shell.clock.now())
     if body.overflow is not None:
-        await check_queue(shell, by.workspace, body.pool, body.overflow.queue, "/overflow/queue")
+        await check_in_pool(shell, by.workspace, body.pool, "queue", body.overflow.queue, "/overflow/queue")
     if body.fallback_queue is not None:
-        await check_queue(shell, by.workspace, body.pool, body.fallback_queue, "/fallback_queue", but=queue_id)
+        await check_in_pool(shell, by.workspace, body.pool, "queue", body.fallback_queue, "/fallback_queue")
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
     await ask(
         PutQueue,
@@ -97,7 +97,7 @@ async def delete_queue(
     """
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
     if migrate_to is not None:
-        await check_queue(shell, by.workspace, row.pool, migrate_to, "/migrate_to")
+        await check_in_pool(shell, by.workspace, row.pool, "queue", migrate_to, "/migrate_to")
     await ask(DeleteQueue, by, row.pool, queue_id=queue_id, unused=True, migrate_to=migrate_to)
     await shell.names.forget(by.workspace, "queue", queue_id)
     return Response(status_code=204)

@@ -16,6 +16,7 @@ from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
 from services.router.core.floor import Floor
 from services.router.core.queues import Kind, due_of
+from services.router.core.relaxation import step_now
 from services.router.core.requirements import speaking
 from services.router.core.state import Contact
 from services.router.expected_wait import Arrivals, Asked, Group, Pace, Work
@@ -103,7 +104,8 @@ def _count_work(pace: Pace, medium: str, held: int, *, finished: int) -> None:
 
 def asked_by(floor: Floor, contact: Contact) -> Asked:
     kind, target = (contact.channel, contact.medium), contact.target_seconds * SECOND
-    return Asked(floor.need_of(contact), kind, due_of(contact), target)
+    need = floor.need_at(contact, step_now(floor, contact))
+    return Asked(need, kind, due_of(contact), target)
 
 
 def asked_now(floor: Floor, arrival: Arrival, now: int) -> Asked:

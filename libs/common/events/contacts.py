@@ -69,6 +69,8 @@ class ContactEnriched(ContactFact, frozen=True, kw_only=True):
 
 
 class ReachChanged(ContactFact, frozen=True, kw_only=True):
+    """More people, or fewer, can see the contact."""
+
     type: ClassVar[str] = "contact.reach_changed"
     reach: Reach
 

@@ -33,6 +33,8 @@ class ClockStarted(ClockEvent, frozen=True, kw_only=True):
 
 
 class ClockPaused(ClockEvent, frozen=True, kw_only=True):
+    """The customer owes the answer."""
+
     type: ClassVar[str] = "clock.paused"
     paused_at: Instant
     elapsed_seconds: float
@@ -40,6 +42,8 @@ class ClockPaused(ClockEvent, frozen=True, kw_only=True):
 
 
 class ClockResumed(ClockEvent, frozen=True, kw_only=True):
+    """The company owes the answer again."""
+
     type: ClassVar[str] = "clock.resumed"
     resumed_at: Instant
     due_at: Instant
@@ -81,6 +85,8 @@ class ClockCancelled(ClockEvent, frozen=True, kw_only=True):
 
 
 class TargetWarned(ClockEvent, frozen=True, kw_only=True):
+    """A share of the time has passed."""
+
     type: ClassVar[str] = "target.warned"
     queue: str = ""
     channel: str = ""
@@ -91,6 +97,8 @@ class TargetWarned(ClockEvent, frozen=True, kw_only=True):
 
 
 class TargetBreached(ClockEvent, frozen=True, kw_only=True):
+    """All of the time has passed."""
+
     type: ClassVar[str] = "target.breached"
     queue: str
     channel: str
@@ -116,6 +124,8 @@ class EscalationRaised(ClockEvent, frozen=True, kw_only=True):
 
 
 class TargetUpdated(Event, frozen=True, kw_only=True):
+    """A target as it is from now on."""
+
     type: ClassVar[str] = "target.updated"
     topic: ClassVar[Topic | None] = ESCALATIONS
     subject_field: ClassVar[str] = "target_id"
@@ -132,6 +142,8 @@ class TargetUpdated(Event, frozen=True, kw_only=True):
 
 
 class CalendarCompiled(Event, frozen=True, kw_only=True):
+    """A calendar's open hours as they are from now on."""
+
     type: ClassVar[str] = "calendar.compiled"
     topic: ClassVar[Topic | None] = ESCALATIONS
     subject_field: ClassVar[str] = "calendar_id"

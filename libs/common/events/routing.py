@@ -93,6 +93,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactOffered(ContactDecision, frozen=True, kw_only=True):
+    """Held for an agent until `expires_at`. It names the runners-up and counts why others were passed over."""
+
     type: ClassVar[str] = "contact.offered"
     later: ClassVar[tuple[str, ...]] = ("group",)
     offer_id: str
@@ -130,6 +132,8 @@ class OfferDecision(ContactDecision, frozen=True, kw_only=True):
 
 
 class OfferAccepted(OfferDecision, frozen=True, kw_only=True):
+    """The agent takes the contact; `automatic` when the queue accepted for the agent."""
+
     type: ClassVar[str] = "offer.accepted"
     later: ClassVar[tuple[str, ...]] = ("automatic",)
     automatic: bool = False
@@ -137,20 +141,28 @@ class OfferAccepted(OfferDecision, frozen=True, kw_only=True):
 
 
 class OfferDeclined(OfferDecision, frozen=True, kw_only=True):
+    """The agent does not take the contact."""
+
     type: ClassVar[str] = "offer.declined"
     reason: str = "declined"
 
 
 class OfferExpired(OfferDecision, frozen=True, kw_only=True):
+    """The agent let the offer run out."""
+
     type: ClassVar[str] = "offer.expired"
 
 
 class OfferWithdrawn(OfferDecision, frozen=True, kw_only=True):
+    """The offer ended for another reason: another agent was first, its agent left, the contact ended."""
+
     type: ClassVar[str] = "offer.withdrawn"
     reason: str
 
 
 class ContactAssigned(ContactDecision, frozen=True, kw_only=True):
+    """The contact is this agent's."""
+
     type: ClassVar[str] = "contact.assigned"
     later: ClassVar[tuple[str, ...]] = ("group_id",)
     agent_id: str
@@ -238,6 +250,7 @@ class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
 
 class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
     """The contact went on to another queue, with its age and its promise; `contact.queued` follows."""
+
     type: ClassVar[str] = "contact.overflowed"
     from_queue: str
     queue: str
@@ -245,6 +258,8 @@ class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):
+    """The promise was moved: by an escalation, a supervisor, more who see it, or new weights."""
+
     type: ClassVar[str] = "contact.priority_changed"
     boost: int
     terms: dict[str, int]
@@ -299,6 +314,8 @@ class ContactUnroutable(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactWrapUpStarted(ContactDecision, frozen=True, kw_only=True):
+    """Done but for the agent's wrap-up, which takes capacity."""
+
     type: ClassVar[str] = "contact.wrap_up_started"
     agent_id: str
     until: Instant
@@ -306,6 +323,8 @@ class ContactWrapUpStarted(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactWrapUpExtended(ContactDecision, frozen=True, kw_only=True):
+    """The agent takes longer."""
+
     type: ClassVar[str] = "contact.wrap_up_extended"
     agent_id: str
     until: Instant
@@ -314,17 +333,23 @@ class ContactWrapUpExtended(ContactDecision, frozen=True, kw_only=True):
 
 
 class ContactWrapUpEnded(ContactDecision, frozen=True, kw_only=True):
+    """The agent is free of it; `contact.closed` follows."""
+
     type: ClassVar[str] = "contact.wrap_up_ended"
     agent_id: str
 
 
 class ContactClosed(ContactDecision, frozen=True, kw_only=True):
+    """Resolved, withdrawn, or going on elsewhere: `resolution` says which."""
+
     type: ClassVar[str] = "contact.closed"
     agent_id: str | None = None
     resolution: str
 
 
 class ContactAbandoned(ContactDecision, frozen=True, kw_only=True):
+    """The customer left before being served."""
+
     type: ClassVar[str] = "contact.abandoned"
     agent_id: str | None = None
     reason: str
@@ -337,6 +362,8 @@ class AgentDecision(Event, frozen=True, kw_only=True):
 
 
 class AgentPresenceChanged(AgentDecision, frozen=True, kw_only=True):
+    """An agent came, went, wants to leave when free (`next_status`), fell silent, or was sent away."""
+
     type: ClassVar[str] = "agent.presence_changed"
     later: ClassVar[tuple[str, ...]] = ("next_status", "until")
     status: PresenceStatus
@@ -351,6 +378,8 @@ class AgentPresenceChanged(AgentDecision, frozen=True, kw_only=True):
 
 
 class AgentUpdated(AgentDecision, frozen=True, kw_only=True):
+    """An agent's configuration from now on."""
+
     type: ClassVar[str] = "agent.updated"
     later: ClassVar[tuple[str, ...]] = ("missed_offers_max",)
     config_version: int

@@ -18,6 +18,8 @@ from libs.common.events.values import (
 
 
 class QueueUpdated(Event, frozen=True, kw_only=True):
+    """A queue's configuration from now on."""
+
     type: ClassVar[str] = "queue.updated"
     later: ClassVar[tuple[str, ...]] = (
         "parallel_offers", "offer_seconds_by_medium", "auto_accept", "when", "hours", "closed", "overflow",
@@ -58,6 +60,8 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
 
 
 class PoolUpdated(Event, frozen=True, kw_only=True):
+    """A pool was made, or deleted."""
+
     type: ClassVar[str] = "pool.updated"
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "pool_id"
@@ -66,6 +70,8 @@ class PoolUpdated(Event, frozen=True, kw_only=True):
 
 
 class PolicyUpdated(Event, frozen=True, kw_only=True):
+    """A pool's weights from now on, also for those who wait."""
+
     type: ClassVar[str] = "policy.updated"
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "pool_id"

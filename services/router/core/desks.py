@@ -65,7 +65,6 @@ class Profile:
         self.versatility = 0
         self.takes_calls = False
 
-
     def __len__(self) -> int:
         return sum(len(desks) for desks in self.desks.values())
 

@@ -17,7 +17,7 @@ from services.router.core.floor import Floor
 from services.router.core.interruption import is_protected, margin, pause_left
 from services.router.core.limits import AGEING_SHARE_PERCENT
 from services.router.core.policy import named
-from services.router.core.queues import Score, is_higher, score_of, thousandths
+from services.router.core.queues import Score, due_of, is_higher, score_of, thousandths
 from services.router.core.relaxation import step_now
 from services.router.core.requirements import why_not
 from services.router.core.state import Contact, first_choices, holders_of, requirement_at
@@ -187,8 +187,7 @@ def next_change_at(contact: Contact, now: int) -> int | None:
     target = contact.target_seconds * SECOND
     moments = [contact_due(contact)]
     if contact.state == "waiting":
-        promise = contact.waiting_since + target - contact.boost * contact.target_seconds * (SECOND // 1_000)
-        moments += [promise, contact.waiting_since + target * AGEING_SHARE_PERCENT // 100]
+        moments += [due_of(contact), contact.waiting_since + target * AGEING_SHARE_PERCENT // 100]
     return min((moment for moment in moments if moment > now), default=None)
 
 

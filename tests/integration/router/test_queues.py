@@ -70,7 +70,7 @@ async def test_another_pools_queue_is_no_goal(site: Site) -> None:
     await site.put("/v1/pools/sales", {})
     await site.put("/v1/queues/leads", {"pool": "sales"})
     response = await site.send("PUT", "/v1/queues/care", {"overflow": {"queue": "leads", "after_seconds": 60}})
-    assert response.json()["code"] == "unknown_queue"
+    assert response.json()["code"] == "another_pool"
 
 
 async def test_a_full_queue_says_so_and_keeps_the_contact(

@@ -58,12 +58,14 @@ async def test_a_dead_end_goes_to_the_fallback_queue(site: Site) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fallback", ["nowhere", "tax", "leads"])
-async def test_a_fallback_is_another_queue_of_the_same_pool(site: Site, fallback: str) -> None:
+@pytest.mark.parametrize(("fallback", "code"), [
+    ("nowhere", "unknown_queue"), ("tax", "invalid"), ("leads", "another_pool"),
+])  # fmt: skip
+async def test_a_fallback_is_another_queue_of_the_same_pool(site: Site, fallback: str, code: str) -> None:
     await site.put("/v1/pools/sales", {})
     await site.put("/v1/queues/leads", {"pool": "sales"})
     response = await site.send("PUT", "/v1/queues/tax", {"fallback_queue": fallback})
-    assert (response.status_code, response.json()["code"]) == (422, "unknown_queue")
+    assert (response.status_code, response.json()["code"]) == (422, code)
     assert response.json()["errors"][0]["pointer"] == "/fallback_queue"
 
 

@@ -20,7 +20,7 @@ from services.router.expected_wait import (
     seconds_until_free,
 )
 from services.router.pace import TYPES, Said, Seen, arrival_of, asked_by, grouped, pace_of
-from tests.simulation.router.builders import START, accept, agent, close, need, opened, presence
+from tests.simulation.router.builders import START, accept, agent, close, need, opened, presence, queue, relax
 from tests.simulation.router.driver import PoolDriver
 
 ONE_AT_A_TIME: dict[str, Any] = {"units": 20}
@@ -190,3 +190,11 @@ def test_who_arrives_asks_for_their_language_where_the_queue_does() -> None:
     said: dict[str, Any] = {"requirement": need("tax"), "language": "it-CH"}
     assert arrival_of(Said(**said)).requirement == need("tax")
     assert arrival_of(Said(**said, language_level=2)).requirement == need("tax", "lang:it:2")
+
+
+def test_who_is_there_for_a_later_step_counts_while_nobody_is_for_this_one() -> None:
+    pool = PoolDriver(queue(requirement=need("tax"), relax=(relax(60),)), agent("ann", **ONE_AT_A_TIME))
+    pool.receive(opened("con_1"), opened("con_2"))
+    waiting = pool.contact("con_2")
+    assert waiting.relaxed == 0
+    assert asked_by(pool.floor, waiting).need.allows(pool.floor.desks["ann"].agent)
