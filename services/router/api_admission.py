@@ -22,6 +22,7 @@ LeafField = Annotated[str, Field(pattern=r"^[a-z]+(\.[A-Za-z0-9][A-Za-z0-9_.-]{0
 RuleValue = Id | int | float | bool
 """Rules go on the log: words like ids, no free text."""
 Length = Annotated[int, Field(ge=1, le=limits.LENGTH_MAX)]
+WaitOver = Annotated[int, Field(ge=1, le=limits.WAIT_OVER_SECONDS_MAX)]
 OverflowSeconds = Annotated[int, Field(ge=1, le=limits.OVERFLOW_SECONDS_MAX)]
 
 
@@ -51,14 +52,16 @@ class RuleBody(StrictModel):
 
 
 class OverflowBody(StrictModel):
-    """Where contacts go that have waited for `after_seconds`, or that come when `longer_than` others wait already."""
+    """Where contacts go that have waited for `after_seconds`, that come when `longer_than` others wait already, or that
+    are expected to wait longer than `wait_over_seconds`."""
 
     queue: Id
     after_seconds: OverflowSeconds | None = None
     longer_than: Length | None = None
+    wait_over_seconds: WaitOver | None = None
 
     def value(self) -> values.Overflow:
-        return values.Overflow(queue=self.queue, after_seconds=self.after_seconds, longer_than=self.longer_than)
+        return values.Overflow(**self.model_dump())
 
 
 class AdmissionBody(StrictModel):
@@ -100,9 +103,10 @@ class AdmissionBody(StrictModel):
             return
         if self.overflow.queue == queue_id:
             yield FieldError("/overflow/queue", "must be another queue")
-        occasions = (self.overflow.after_seconds, self.overflow.longer_than, self.max_length)
+        way = self.overflow
+        occasions = (way.after_seconds, way.longer_than, way.wait_over_seconds, self.max_length)
         if self.closed != "overflow" and all(one is None for one in occasions):
-            yield FieldError("/overflow", "nothing leads there: no time, no length, and not when it is closed")
+            yield FieldError("/overflow", "nothing leads there: no time, no length, no wait, and not when it is closed")
 
     def _hours(self, now: int) -> values.BusinessHours | None:
         if self.hours is None:

@@ -14,7 +14,7 @@ from libs.common.events import values
 from libs.common.events.codec import instant
 from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
-from services.router.api_admission import AdmissionBody
+from services.router.api_admission import AdmissionBody, WaitOver
 from services.router.core import limits
 from services.router.core.presence import LEAVES
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
@@ -73,16 +73,26 @@ class OwnRequirement(Requirement):
 
 class RelaxStep(StrictModel):
     """`after_seconds` count from when the step before began, the first one's from when the contact was queued. While
-    nobody is available who could take the contact without it, a step counts at once; with `skip: never` it doesn't."""
+    nobody is available who could take the contact without it, a step counts at once; with `skip: never` it doesn't.
+    It also begins when the contact is expected to wait longer than `wait_over_seconds` without it."""
 
     after_seconds: Seconds
     requirement: Requirement
     skip: values.Skip = "nobody_available"
+    wait_over_seconds: WaitOver | None = None
+
+    @field_validator("wait_over_seconds")
+    @classmethod
+    def _never_is_never(cls, bound: int | None, info: ValidationInfo) -> int | None:
+        if bound is not None and info.data.get("skip") == "never":
+            raise ValueError("a step with `skip: never` waits for its time, whatever wait is expected")
+        return bound
 
     def value(self) -> values.RelaxStep:
         return values.RelaxStep(
-            after_seconds=self.after_seconds, requirement=self.requirement.value(), skip=self.skip
-        )
+            after_seconds=self.after_seconds, requirement=self.requirement.value(), skip=self.skip,
+            wait_over_seconds=self.wait_over_seconds,
+        )  # fmt: skip
 
 
 class InterruptedBy(StrictModel):

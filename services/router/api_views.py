@@ -316,7 +316,12 @@ def queue_view(row: Row, name: str | None) -> QueueView:
         match=plain(queue.match),
         requirement=requirement_view(queue.requirement),
         relax=[
-            RelaxStep(after_seconds=step.after_seconds, requirement=_requirement(step.requirement), skip=step.skip)
+            RelaxStep(
+                after_seconds=step.after_seconds,
+                requirement=_requirement(step.requirement),
+                skip=step.skip,
+                wait_over_seconds=step.wait_over_seconds,
+            )
             for step in queue.relax
         ],
         offer_seconds=queue.offer_seconds,

@@ -16,18 +16,17 @@ little was seen, the answer is a reason instead of a number. Pure; seconds unles
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final, Literal, NamedTuple
 
 from libs.common.events import SECOND
-from services.router.core.desks import Peers, Profile, cost
+from services.router.core.desks import Profile, cost
+from services.router.core.expected_wait import available, count_before, free_units, peers_of, shared
+from services.router.core.limits import COMPLETIONS_MIN
 from services.router.core.queues import Kind, Need
 
-COMPLETIONS_MIN: Final = 5
-"""Of fewer pieces of finished work nobody can tell how long it takes."""
 OVERTAKING_SHARE: Final = 0.3
 OVERTAKING_SHARE_HIGH: Final = 0.6
 """For the upper bound: in a rush fewer find somebody free."""
@@ -169,7 +168,7 @@ def line_of(able: dict[Profile, int], groups: Iterable[Group], pace: Pace, asked
     return Line(
         own=own,
         ahead=sum(before(group, asked, now) * units(group.need, group.kind) for group in groups),
-        free=free_units(asked),
+        free=free_units(asked.need, asked.kind),
         leaving_per_second=leaving(asked.need, pace),
         overtaking=tuple(
             (flow.per_second * units(flow.need, flow.kind), seconds)
@@ -179,38 +178,14 @@ def line_of(able: dict[Profile, int], groups: Iterable[Group], pace: Pace, asked
     )
 
 
-def peers_of(need: Need) -> Iterator[Peers]:
-    """The groups of available agents who meet it."""
-    return (peers for profile in need.profiles for peers in profile.peers.values())
-
-
-def available(need: Need) -> dict[Profile, int]:
-    """How many agents of each profile are there and meet it."""
-    counts = {profile: sum(len(peers.members) for peers in profile.peers.values()) for profile in need.profiles}
-    return {profile: count for profile, count in counts.items() if count}
-
-
 def share(able: dict[Profile, int], need: Need) -> float:
     """How much of this need falls to those who can serve the one who asks."""
-    others = available(need)
-    mine = sum(count for profile, count in others.items() if profile in able)
-    return mine / sum(others.values()) if others else 0.0
+    mine, all_of_them = shared(able, need)
+    return mine / all_of_them if mine else 0.0
 
 
 def before(group: Group, asked: Asked, now: int) -> int:
-    """How many of the group come first in the main order: early by promise, late by lateness in targets."""
-    late = now - asked.promise
-    bound = asked.promise if late < 0 else now - late * group.target // asked.target
-    return bisect_left(group.promises, bound)
-
-
-def free_units(asked: Asked) -> float:
-    """Room for such a contact that nobody has taken yet."""
-    return sum(
-        len(peers.members) * (peers.capacity.units - peers.used)
-        for peers in peers_of(asked.need)
-        if peers.has_room(asked.kind)
-    )
+    return count_before(group.promises, group.target, asked.promise, asked.target, now)
 
 
 def leaving(need: Need, pace: Pace) -> float:

@@ -254,7 +254,7 @@ class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.overflowed"
     from_queue: str
     queue: str
-    reason: Literal["time", "length", "full", "closed", "queue_deleted"]
+    reason: Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
 
 
 class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):

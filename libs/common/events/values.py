@@ -40,15 +40,17 @@ class Requirement(Value, frozen=True):
 
 Skip = Literal["nobody_available", "never"]
 """When a relaxation step comes before its time: while nobody is available who could take the contact, or never."""
-RelaxReason = Literal["waited", "nobody_available", "escalated"]
+RelaxReason = Literal["waited", "nobody_available", "expected_wait", "escalated"]
 
 
 class RelaxStep(Value, frozen=True):
-    """This requirement replaces the one before, `after_seconds` after the step before it began."""
+    """This requirement replaces the one before, `after_seconds` after the step before it began, or when the contact is
+    expected to wait longer than `wait_over_seconds` for who meets that one."""
 
     after_seconds: int
     requirement: Requirement
     skip: Skip = "nobody_available"
+    wait_over_seconds: int | None = None
 
 
 class Reach(Value, frozen=True):
@@ -126,11 +128,13 @@ ClosedPolicy = Literal["wait", "overflow", "refuse"]
 
 
 class Overflow(Value, frozen=True):
-    """Where contacts go that wait here for `after_seconds`, or that come when `longer_than` others wait already."""
+    """Where contacts go that wait here for `after_seconds`, that come when `longer_than` others wait already, or that
+    are expected to wait longer than `wait_over_seconds`."""
 
     queue: str
     after_seconds: int | None = None
     longer_than: int | None = None
+    wait_over_seconds: int | None = None
 
 
 Metric = Literal["first_response", "next_response", "resolution"]

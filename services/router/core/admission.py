@@ -22,7 +22,7 @@ from services.router.core.policy import Kept, audience, promise_of
 from services.router.core.requirements import PUBLIC
 from services.router.core.state import Contact, Queue, Rules
 
-OverflowReason = Literal["time", "length", "full", "closed", "queue_deleted"]
+OverflowReason = Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
 QUEUE_FULL: Final = "queue_full"
 QUEUE_CLOSED: Final = "queue_closed"
 

@@ -24,6 +24,7 @@ from libs.common.events.routing import (
     OfferWithdrawn,
 )
 from services.router.core.apply_groups import leave_group, wait_apart, wait_together
+from services.router.core.apply_load import count_work
 from services.router.core.apply_pauses import end_pause, fall_asleep, wake_up
 from services.router.core.facts import ContactNoted
 from services.router.core.floor import NOBODY_ANSWERS, Floor
@@ -69,6 +70,7 @@ def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
         partition.mark("pool", floor, floor.pool.id, floor.pool)
     contact.sequence += 1
     contact.entered_at = contact.relaxed_at = event.at
+    contact.load_seen_at = 0
     floor.enter(contact)
     floor.seek(contact)
     partition.touch(floor, contact)
@@ -303,7 +305,10 @@ def free(partition: Partition, floor: Floor, contact: Contact) -> None:
 def leave_desk(partition: Partition, floor: Floor, contact: Contact, agent_id: str) -> None:
     desk = floor.desks[agent_id]
     desk.stand_up()
+    pieces = desk.pieces
     leave_group(partition, floor, desk, contact)
+    if desk.pieces < pieces:
+        count_work(partition, floor, contact)
     end_pause(contact, partition.now)
     desk.sit_down()
     floor.feed(desk)
@@ -322,6 +327,7 @@ def on_assigned(partition: Partition, floor: Floor, contact: Contact, event: Con
     contact.to_place = False
     contact.last_agent_until = contact.opens_at = None
     contact.agent_id = event.agent_id
+    contact.assigned_at = event.at if floor.measures else 0
     set_offers(contact, ())
     contact.asked, contact.bounces = (), 0
     contact.group, contact.companions = event.group_id, 0

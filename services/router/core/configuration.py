@@ -31,7 +31,7 @@ from services.router.core.limits import (
 )
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
-from services.router.core.queue_changes import is_sound_admission
+from services.router.core.queue_changes import is_sound_admission, is_sound_bound
 from services.router.core.requirements import skills_of
 from services.router.core.state import DEFAULT_WEIGHTS, OPTIONAL_TERMS
 from services.router.core.transitions import closed, released, wrapped_up
@@ -103,6 +103,8 @@ def is_sound_queue(put: PutQueue) -> bool:
         and 1 <= put.language_level <= LEVEL_MAX
         and put.match.queue is None
         and all(step >= 0 for step in steps)
+        and all(is_sound_bound(step.wait_over_seconds) for step in put.relax)
+        and not any(step.skip == "never" and step.wait_over_seconds is not None for step in put.relax)
         and all(is_sound_requirement(one) for one in requirements)
     )
 

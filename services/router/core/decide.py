@@ -13,6 +13,7 @@ from services.router.core import (
     drain,
     facts,
     in_private,
+    load,
     moves,
     offers,
     overflow,
@@ -93,6 +94,7 @@ def on_timer(floor: Floor, event: facts.OfContact | facts.OfAgent | facts.DrainD
     match event:
         case facts.OfferTimedOut(): return offers.on_timed_out(floor, event, now)
         case facts.OverflowDue(): return overflow.on_overflow_due(floor, event, now)
+        case facts.LoadDue(): return load.on_load_due(floor, event, now)
         case facts.QueueOpened(): return overflow.on_queue_opened(floor, event, now)
         case facts.RelaxDue(): return relaxation.on_relax_due(floor, event, now)
         case facts.ParkEnded(): return work.on_park_ended(floor, event, now)

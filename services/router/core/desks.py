@@ -52,7 +52,7 @@ def can_ever_hold(capacity: Capacity, kind: Kind) -> bool:
 class Profile:
     """Everybody with the same skills."""
 
-    __slots__ = ("buckets", "desks", "peers", "skills", "takes_calls", "versatility")
+    __slots__ = ("buckets", "desks", "here", "peers", "skills", "takes_calls", "versatility")
 
     def __init__(self, skills: dict[str, int]) -> None:
         self.skills = skills
@@ -60,6 +60,8 @@ class Profile:
         """All of them, by their capacity; there are few different ones."""
         self.peers: dict[PeersKey, Peers] = {}
         """Groups of available agents only."""
+        self.here = 0
+        """How many are available."""
         self.buckets: dict[Kind, dict[Bucket, None]] = {}
         """What they can serve; the order of the keys decides nothing."""
         self.versatility = 0
@@ -178,6 +180,11 @@ class Desk:
         self.parked: dict[Medium, dict[str, None]] = {}
         """Their parked contacts, which may wake."""
 
+    @property
+    def pieces(self) -> int:
+        """How many pieces of work and offers take its units; a group is one."""
+        return sum(self.counts.values())
+
     def take(self, contact: Contact) -> None:
         if contact.id in self.held:
             return
@@ -247,6 +254,7 @@ class Desk:
         if peers is None:
             return
         del peers.members[bisect_left(peers.members, (self.agent.last_assigned_at, self.agent.id))]
+        peers.profile.here -= 1
         if not peers.members:
             del peers.profile.peers[peers.key]
 
@@ -260,4 +268,5 @@ class Desk:
         if peers is None:
             peers = profile.peers[key] = Peers(key, profile, self)
         insort(peers.members, (agent.last_assigned_at, agent.id))
+        profile.here += 1
         self.peers = peers

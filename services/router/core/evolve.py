@@ -101,6 +101,8 @@ def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, eve
             apply_contacts.end_hold(floor, contact)
         case facts.PauseSpent():
             apply_pauses.on_pause_spent(floor, contact, event.at)
+        case facts.LoadDue():
+            contact.load_seen_at = event.at
         case facts.OverflowDue():
             apply_overflow.on_nowhere_to_overflow(contact)
         case facts.QueueOpened():

@@ -107,6 +107,9 @@ def why_relaxed(contact: Contact, step: int) -> str:
     match contact.relaxed_by:
         case "waited" | None if step:
             return f"waited {contact.rules.relax[step - 1].after_seconds} s at the step before"
+        case "expected_wait":
+            bound = contact.rules.relax[step - 1].wait_over_seconds
+            return f"was expected to wait more than {bound} s at the step before"
         case "nobody_available":
             return "nobody who could take it before this step was available"
         case "escalated":

@@ -39,6 +39,12 @@ class OverflowDue(OfContact, frozen=True, kw_only=True):
     type: ClassVar[str] = "timer.overflow"
 
 
+class LoadDue(OfContact, frozen=True, kw_only=True):
+    """Its expected wait is looked at."""
+
+    type: ClassVar[str] = "timer.load"
+
+
 class QueueOpened(OfContact, frozen=True, kw_only=True):
     """The queue in which it waits is open from now on."""
 

@@ -14,7 +14,8 @@ from libs.common.events.values import Requirement
 from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
 from services.router.core.incidents import Incidents
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
-from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, half_points, top
+from services.router.core.pace import Pace, bounds_wait
+from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, half_points, steps_ahead, top
 from services.router.core.requirements import for_anybody, meets, skills_of
 from services.router.core.state import (
     Agent,
@@ -32,7 +33,6 @@ from services.router.core.state import (
     is_sought_for,
     line_of,
     requirement_at,
-    steps_ahead,
 )
 
 V = TypeVar("V")
@@ -47,6 +47,9 @@ class Floor:
         self.key = key
         self.pool = Pool(id=key.split("/", 1)[1])
         self.policy = Policy()
+        self.pace = Pace()
+        self.measures = False
+        """Whether a queue has a bound on the expected wait."""
         self.targets = targets
         self.queues: dict[str, Queue] = {}
         self.queue_order: list[Queue] = []
@@ -99,6 +102,7 @@ class Floor:
     def order_queues(self) -> None:
         open_queues = (queue for queue in self.queues.values() if not queue.deleted)
         self.queue_order = sorted(open_queues, key=lambda queue: (queue.id == EVERYONE, queue.order, queue.id))
+        self.measures = any(bounds_wait(queue.relax, queue.overflow) for queue in self.queue_order)
 
     def configure(self, desk: Desk) -> None:
         """The agent's skills, capacity or existence changed: find the profile and the peers anew."""
@@ -289,7 +293,7 @@ class Floor:
                 del self.groups[contact.group]
         bucket = self.places.pop(contact.id, None)
         if bucket is not None:
-            bucket.forget_one(self.contacts)
+            bucket.forget(contact.id, self.contacts)
             self._live -= bucket.live == 0
             self.short -= bucket.short
         for agent_id in first_choices(contact.own, contact.last_agent):

@@ -80,12 +80,23 @@ OPEN_INTERVALS_MAX: Final = 5_000
 LENGTH_MAX: Final = 1_000_000
 """The largest bound on how many wait in a queue."""
 OVERFLOW_SECONDS_MAX: Final = 31 * 86_400
+WAIT_OVER_SECONDS_MAX: Final = 31 * 86_400
+"""The largest bound on an expected wait."""
 MIGRATED_AT_ONCE_MAX: Final = 500
 """Waiting contacts that move in the commit that deletes their queue."""
 CHANGED_AT_ONCE_MAX: Final = 500
 """Agents and queues that change in the commit that replaces a skill."""
 PREFERRED_QUEUES_MAX: Final = 20
 """Of one agent."""
+
+# The expected wait.
+COMPLETIONS_MIN: Final = 5
+"""Of fewer pieces of finished work nobody can tell how long it takes."""
+PACE_WINDOW_SECONDS: Final = 300
+PACE_WINDOWS: Final = 12
+"""Windows that count, the present one included: what was seen within the last hour."""
+LOAD_LOOK_SECONDS: Final = 60
+"""From one look at a contact's expected wait to the next."""
 
 # Memory.
 CLOSED_KEPT_SECONDS: Final = 24 * 3_600

@@ -9,6 +9,7 @@ from libs.common.events import Event, Settle
 from services.router.core.desks import Desk
 from services.router.core.facts import ReweighDue
 from services.router.core.floor import Floor
+from services.router.core.pace import Pace
 from services.router.core.state import (
     Agent,
     Closed,
@@ -133,6 +134,8 @@ class Partition:
                 floor.pool = entity
             case Policy():
                 floor.policy = entity
+            case Pace():
+                floor.pace = entity
             case Queue():
                 floor.queues[subject] = entity
             case Agent():

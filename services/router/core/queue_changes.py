@@ -13,7 +13,13 @@ from libs.common.events.rules import QueueUpdated
 from libs.common.events.values import BusinessHours, Overflow
 from services.router.core.admission import open_queue
 from services.router.core.floor import EVERYONE, Floor
-from services.router.core.limits import LENGTH_MAX, MIGRATED_AT_ONCE_MAX, OPEN_INTERVALS_MAX, OVERFLOW_SECONDS_MAX
+from services.router.core.limits import (
+    LENGTH_MAX,
+    MIGRATED_AT_ONCE_MAX,
+    OPEN_INTERVALS_MAX,
+    OVERFLOW_SECONDS_MAX,
+    WAIT_OVER_SECONDS_MAX,
+)
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.predicates import flaws
 from services.router.core.state import Queue, line_of
@@ -40,13 +46,18 @@ def is_sound_admission(put: PutQueue) -> bool:
 
 def is_sound_overflow(overflow: Overflow, put: PutQueue) -> bool:
     """Whether there is an occasion for it, and each is within its bounds."""
-    after, longer = overflow.after_seconds, overflow.longer_than
-    occasions = after is not None or longer is not None or put.max_length is not None or put.closed == "overflow"
+    after, longer, wait = overflow.after_seconds, overflow.longer_than, overflow.wait_over_seconds
+    occasions = any(one is not None for one in (after, longer, wait, put.max_length))
     return (
-        occasions
+        (occasions or put.closed == "overflow")
         and (after is None or 1 <= after <= OVERFLOW_SECONDS_MAX)
         and (longer is None or 1 <= longer <= LENGTH_MAX)
+        and is_sound_bound(wait)
     )
+
+
+def is_sound_bound(wait_over_seconds: int | None) -> bool:
+    return wait_over_seconds is None or 1 <= wait_over_seconds <= WAIT_OVER_SECONDS_MAX
 
 
 def is_sound_table(table: tuple[tuple[int, int], ...]) -> bool:

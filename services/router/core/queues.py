@@ -9,8 +9,10 @@ its contact has another version by now, and is dropped when it comes to the top,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from libs.common.events import SECOND
@@ -67,9 +69,33 @@ def steps_open(needs: Sequence[Need], kind: Kind) -> int:
     return next((step for step, need in enumerate(needs) if need.is_served(kind)), 0)
 
 
+def steps_ahead(contact: Contact) -> Iterator[int]:
+    """The steps that load may open: those to come, up to the first that insists on its time."""
+    ahead = range(contact.relaxed + 1, len(contact.rules.relax) + 1)
+    return takewhile(lambda step: contact.rules.relax[step - 1].skip == "nobody_available", ahead)
+
+
+class Line:
+    """Promises of a bucket's contacts, ascending: to count those before one without looking at them."""
+
+    __slots__ = ("_of", "promises")
+
+    def __init__(self, promises: Mapping[str, int]) -> None:
+        self._of = dict(promises)
+        self.promises = sorted(promises.values())
+
+    def enter(self, contact_id: str, promise: int) -> None:
+        self._of[contact_id] = promise
+        insort(self.promises, promise)
+
+    def leave(self, contact_id: str) -> None:
+        del self.promises[bisect_left(self.promises, self._of.pop(contact_id))]
+
+
 class Bucket:
     __slots__ = (
-        "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "needs", "short", "target",
+        "_line", "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "needs", "short",
+        "target",
     )  # fmt: skip
 
     def __init__(self, key: BucketKey, needs: tuple[Need, ...]) -> None:
@@ -82,6 +108,8 @@ class Bucket:
         self.main: list[Entry] = []
         self.ageing: list[Entry] = []
         self.express: list[Entry] = []
+        self._line: Line | None = None
+        """Kept from when somebody first asks: most buckets' contacts are never counted."""
 
     @property
     def need(self) -> Need:
@@ -98,10 +126,14 @@ class Bucket:
         heappush(self.ageing, (contact.waiting_since, contact.id, contact.version))
         if is_express(contact):
             heappush(self.express, (-contact.reach, contact.id, contact.version))
+        if self._line is not None:
+            self._line.enter(contact.id, due_of(contact))
 
-    def forget_one(self, contacts: Mapping[str, Contact]) -> None:
-        """One contact has left: its entries are dead, and dead entries are dropped when there are too many."""
+    def forget(self, contact_id: str, contacts: Mapping[str, Contact]) -> None:
+        """The contact has left: its entries are dead, and dead entries are dropped when there are too many."""
         self.live -= 1
+        if self._line is not None:
+            self._line.leave(contact_id)
         for heap in (self.main, self.ageing, self.express):
             if len(heap) > DEAD_ENTRIES_MIN + 2 * self.live:
                 heap[:] = [entry for entry in heap if _alive(entry, contacts)]
@@ -110,6 +142,12 @@ class Bucket:
     def living(self, contacts: Mapping[str, Contact]) -> list[Entry]:
         """An entry for everybody in it, in no order that decides."""
         return [entry for entry in self.main if _alive(entry, contacts)]
+
+    def promises(self, contacts: Mapping[str, Contact]) -> Sequence[int]:
+        """When its contacts are due, ascending, in microseconds."""
+        if self._line is None:
+            self._line = Line({entry[1]: entry[0] + self.target for entry in self.living(contacts)})
+        return self._line.promises
 
     def score(self, entry: Entry, now: int) -> Score:
         """Of an entry of `main`."""

@@ -7,9 +7,7 @@ when they are restored. Times are microseconds since 1970 UTC, boosts and weight
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Final, Literal
 
 from libs.common.events.values import (
@@ -29,6 +27,7 @@ from libs.common.events.values import (
     Tier,
     Visibility,
 )
+from services.router.core.pace import Pace
 from services.router.core.requirements import speaking
 
 ContactState = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
@@ -220,6 +219,8 @@ class Contact:
     """When it came to wait in its queue: what overflow by time counts from."""
     been: tuple[str, ...] = ()
     """Queues that it has overflowed from: it enters none of them again by overflow."""
+    load_seen_at: int = 0
+    """When its expected wait was last looked at in this queue; 0 for never."""
     opens_at: int | None = None
     """Its queue is closed: until then nobody is sought for it."""
     to_place: bool = False
@@ -239,6 +240,8 @@ class Contact:
     """Why nobody can or will take it, while that is so."""
     agent_id: str | None = None
     """Who holds it, and while it is parked who held it."""
+    assigned_at: int = 0
+    """When its agent got it, where that is counted (`pace.py`)."""
     units: int = 0
     incident_key: str | None = None
     group: str | None = None
@@ -300,10 +303,11 @@ class Target:
     seconds: int
 
 
-Entity = Pool | Policy | Queue | Agent | Contact | Closed | Target
+Entity = Pool | Policy | Pace | Queue | Agent | Contact | Closed | Target
 ENTITIES: Final[dict[str, type[Entity]]] = {
     "pool": Pool,
     "policy": Policy,
+    "pace": Pace,
     "queue": Queue,
     "agent": Agent,
     "contact": Contact,
@@ -317,12 +321,6 @@ def requirement_at(contact: Contact, step: int) -> Requirement:
     rules = contact.rules
     asked = rules.relax[step - 1].requirement if step else rules.requirement
     return speaking(asked, contact.language, rules.language_level)
-
-
-def steps_ahead(contact: Contact) -> Iterator[int]:
-    """The steps that load may open: those to come, up to the first that insists on its time."""
-    ahead = range(contact.relaxed + 1, len(contact.rules.relax) + 1)
-    return takewhile(lambda step: contact.rules.relax[step - 1].skip == "nobody_available", ahead)
 
 
 def first_choices(own: Requirement | None, last_agent: str | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from libs.common.events import SECOND, Event
 from services.router.core import facts
 from services.router.core.floor import Floor
 from services.router.core.interruption import is_protected, pause_spent_at
-from services.router.core.limits import PRIVATE_ACKNOWLEDGED_SECONDS_MAX
+from services.router.core.limits import LOAD_LOOK_SECONDS, PRIVATE_ACKNOWLEDGED_SECONDS_MAX
 from services.router.core.state import Agent, Closed, Contact, Queue
 
 AGENT: Final = "agent"
@@ -126,6 +126,26 @@ def overflow_due(contact: Contact) -> int:
     return contact.entered_at + overflow.after_seconds * SECOND
 
 
+def step_bound(contact: Contact) -> int | None:
+    """The expected wait in seconds above which its next relaxation step begins."""
+    steps = contact.rules.relax
+    return steps[contact.relaxed].wait_over_seconds if contact.relaxed < len(steps) else None
+
+
+def overflow_bound(contact: Contact) -> int | None:
+    """The expected wait in seconds above which it goes on to another queue."""
+    overflow = contact.rules.overflow
+    return None if overflow is None or overflow.queue in contact.been else overflow.wait_over_seconds
+
+
+def load_due(contact: Contact) -> int:
+    """When its expected wait is looked at next; 0 when nothing follows from it."""
+    if step_bound(contact) is None and overflow_bound(contact) is None:
+        return 0
+    seen = contact.load_seen_at
+    return seen + LOAD_LOOK_SECONDS * SECOND if seen else contact.entered_at
+
+
 def contact_due(contact: Contact) -> int:
     return _earliest(state_due(contact), private_due(contact))
 
@@ -135,7 +155,8 @@ def state_due(contact: Contact) -> int:
         case "waiting" if contact.opens_at is not None:
             return contact.opens_at
         case "waiting":
-            return _earliest(_earliest(relax_due(contact), overflow_due(contact)), contact.last_agent_until or 0)
+            by_rules = _earliest(_earliest(relax_due(contact), overflow_due(contact)), load_due(contact))
+            return _earliest(by_rules, contact.last_agent_until or 0)
         case "offered":
             answer = _earliest(contact.offer_expires_at or 0, contact.last_agent_until or 0)
             return _earliest(relax_due(contact), answer)
@@ -161,6 +182,8 @@ def contact_event(contact: Contact, due: int, key: str) -> Event | None:
             return facts.QueueOpened(key=key, at=due, contact_id=contact.id)
         case "waiting" if overflow_due(contact) == due:
             return facts.OverflowDue(key=key, at=due, contact_id=contact.id)
+        case "waiting" if load_due(contact) == due:
+            return facts.LoadDue(key=key, at=due, contact_id=contact.id)
         case "waiting" | "offered" if contact.last_agent_until == due:
             return facts.HoldEnded(key=key, at=due, contact_id=contact.id)
         case "waiting" | "offered":

@@ -10,6 +10,8 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+import msgspec
+
 from libs.common.events import SECOND, Event, commands, contacts, routing
 from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement, Skip
 from services.auditor.promises import Auditor, Violation
@@ -43,6 +45,8 @@ class Day:
         self.diligent = False
         self.doors = Random(-seed - 7)
         """Draws what queues do at their doors; the rest of the day is as it would be without."""
+        self.load = Random(-seed - 8)
+        """Draws the bounds on the expected wait, in the same way."""
 
     # -- the script ---------------------------------------------------------------------------------------------
 
@@ -89,6 +93,7 @@ class Day:
             for i, step in enumerate(steps)
         )
         parallel = r.choice([1, 1, 2, 3, 5])
+        relaxing = tuple(msgspec.structs.replace(one, wait_over_seconds=self._bound(one.skip)) for one in relaxing)
         return b.queue(
             queue_id, match=match, order=r.randint(1, 3), relax=relaxing,
             requirement=r.choice([None, Requirement(), b.need("billing:2"), b.need("tech")]),
@@ -101,6 +106,10 @@ class Day:
             **self._door(queue_id),
         )  # fmt: skip
 
+    def _bound(self, skip: Skip = "nobody_available") -> int | None:
+        bound = self.load.choice([None, None, 1, 60, 600])
+        return bound if skip == "nobody_available" else None
+
     def _door(self, queue_id: str) -> dict[str, Any]:
         """Half the queues take whoever comes; of the others some keep hours, some are short, some send on."""
         r = self.doors
@@ -110,7 +119,7 @@ class Day:
         after, longer = r.choice([(5, None), (60, 3), (600, None), (None, 1)])
         hours = r.choice([None, BusinessHours(hours="of the test", open=OPEN)])
         return {
-            "overflow": Overflow(queue=goal, after_seconds=after, longer_than=longer),
+            "overflow": Overflow(queue=goal, after_seconds=after, longer_than=longer, wait_over_seconds=self._bound()),
             "max_length": r.choice([None, 1, 4]), "hours": hours,
             "closed": r.choice(["wait", "overflow", "refuse"]) if hours is not None else "wait",
             "when": r.choice([None, Predicate(field="reach", op="gte", value=1_000),

@@ -14,6 +14,7 @@ from libs.common.events.routing import AgentPresenceChanged, OfferAccepted
 from services.router.core.core import RouterCore
 from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
+from tests.simulation.router.rush import RushHour
 
 DAYS = int(os.environ.get("OMNIROUTE_DAYS", "500" if os.environ.get("CI") == "true" else "50"))
 CATCHING_DAYS = 80
@@ -34,6 +35,15 @@ def test_a_restored_core_decides_the_same(seed: int) -> None:
     for one, other in zip(whole.pool.emitted, restored.pool.emitted, strict=False):
         assert one == other, f"seed {seed}"
     assert len(whole.pool.emitted) == len(restored.pool.emitted), f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_in_a_rush_hour_waits_that_are_too_long_end_the_same_after_a_restore(seed: int) -> None:
+    whole, restored = RushHour(seed).run(), RushHour(seed, restores=8).run()
+    assert not whole.violations, f"seed {seed}: {whole.violations[0]}"
+    assert whole.pool.emitted == restored.pool.emitted, f"seed {seed}"
+    emitted = [one.event for one in whole.pool.emitted]
+    assert "expected_wait" in {getattr(event, "reason", None) for event in emitted}, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", range(5))

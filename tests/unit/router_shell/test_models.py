@@ -74,6 +74,7 @@ HOURS = "Mo-Fr 09:00-18:00"
         ("closed without a way out", {"hours": HOURS, "closed": "overflow"}, "/closed"),
         ("overflow into itself", {"overflow": {"queue": "care", "after_seconds": 60}}, "/overflow/queue"),
         ("overflow of nobody", {"overflow": {"queue": "all"}}, "/overflow"),
+        ("an overflow's wait into itself", {"overflow": {"queue": "care", "wait_over_seconds": 60}}, "/overflow/queue"),
         ("a time zone that nobody knows", {"hours": HOURS, "timezone": "Europe/Rom"}, "/timezone"),
         ("no hours", {"hours": "9 to 5"}, "/hours"),
         ("never open", {"hours": "off"}, "/hours"),
