@@ -67,16 +67,9 @@ class NobodyIsAskedInVain(Slip):
 
 class ReleaseCostsItsAge(Slip):
     def on_contact(self, floor: Floor, contact: Contact, event: Event) -> None:
-        if isinstance(event, routing.ContactReleased):
+        if isinstance(event, routing.ContactQueued) and event.reason == "released":
             contact.waiting_since = event.at
-
-
-class StepsAddUp(Slip):
-    """Each step counts from the beginning of the wait."""
-
-    def on_contact(self, floor: Floor, contact: Contact, event: Event) -> None:
-        if isinstance(event, routing.ContactRelaxed):
-            contact.relaxed_at = contact.waiting_since
+            re_enter(floor, contact)
 
 
 class BoostsNobody(Slip):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.common.events import Event, commands, routing
@@ -133,11 +132,8 @@ def test_it_decides_so_on_long_days_too(seed: int) -> None:
 
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
 def test_a_slip_is_seen(slip: type[RouterCore]) -> None:
-    """A long history shows that the broken core decides otherwise, or Hypothesis finds another one."""
-    if any(differs(lively(seed), slip) for seed in range(SLIP_HISTORIES)):
-        return
-    searching = settings(HISTORIES, max_examples=4_000, phases=[Phase.generate])
-    find(histories, lambda history: differs(history, slip), settings=searching, random=Random(1))
+    """A long history shows that the broken core decides otherwise."""
+    assert any(differs(lively(seed), slip) for seed in range(SLIP_HISTORIES)), slip.__name__
 
 
 def differs(history: History, slip: type[RouterCore]) -> bool:
