@@ -33,21 +33,48 @@ CHANNELS = (("email", "async", "private"), ("x", "async", "public"), ("chat", "l
 TOPICS = ("billing", "tech", "sales", "returns")
 
 
-class Bench:
-    """A pool whose agents hold one contact each and are never done."""
+class Counter:
+    """The core behind its counter: one partition with one pool, driven by hand."""
 
-    def __init__(self, agents: int) -> None:
+    def __init__(self) -> None:
         self.core = RouterCore()
         self.state: Partition = self.core.new(0)
-        self.random = Random(1)
-        self.opened = 0
+        self.now = NOW
         self.core.advance(self.state, NOW)
-        for number in range(agents):
-            self._hire(f"agent{number:03}")
 
     @property
     def waiting(self) -> int:
         return len(self.state.floor(KEY).places)
+
+    def run(self, *events: Event) -> None:
+        for event in events:
+            self.take(event)
+            self.settle()
+
+    def take(self, event: Event) -> None:
+        self._apply(self.core.decide(self.state, event))
+
+    def settle(self) -> None:
+        while settled := self.core.decide(self.state, Settle(key="", at=self.now)):
+            self._apply(settled)
+
+    def _apply(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.type != "command.decided":
+                self.core.evolve(self.state, event)
+                if event.topic is not None:
+                    self.core.sequence(self.state, event)
+
+
+class Bench(Counter):
+    """A pool whose agents hold one contact each and are never done."""
+
+    def __init__(self, agents: int) -> None:
+        super().__init__()
+        self.random = Random(1)
+        self.opened = 0
+        for number in range(agents):
+            self._hire(f"agent{number:03}")
 
     def _hire(self, agent_id: str) -> None:
         skills = {f"lang:{one}": 3 for one in self.random.sample(LANGUAGES, 2)} | {"public": 3}
@@ -61,25 +88,6 @@ class Bench:
                 key=KEY, at=NOW, command_id="", actor="", agent_id=agent_id, status="available", lease_seconds=86_400
             ),
         )
-
-    def run(self, *events: Event) -> None:
-        for event in events:
-            self.take(event)
-            self.settle()
-
-    def take(self, event: Event) -> None:
-        self._apply(self.core.decide(self.state, event))
-
-    def settle(self) -> None:
-        while settled := self.core.decide(self.state, Settle(key="", at=NOW)):
-            self._apply(settled)
-
-    def _apply(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            if event.type != "command.decided":
-                self.core.evolve(self.state, event)
-                if event.topic is not None:
-                    self.core.sequence(self.state, event)
 
     def open_one(self) -> None:
         r = self.random

@@ -9,9 +9,10 @@ it is early, and so does the customer's last agent while it is held for them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
-from services.router.core.desks import Desk, Peers, can_ever_hold
+from services.router.core.desks import Desk, Peers, Profile, can_ever_hold
 from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.limits import CALL_READY_HALF_POINTS, REGRET_HALF_POINTS_MIN, RUNNERS_UP_MAX
 from services.router.core.policy import is_early
@@ -116,7 +117,7 @@ def everyone_was_asked(floor: Floor, need: Need, kind: Kind, asked: frozenset[st
         len(peers.members)
         for profile in need.profiles
         for peers in profile.peers.values()
-        if can_ever_hold(peers.capacity, kind)
+        if peers.can_ever_hold(kind)
     )
     out = (floor.desks.get(agent) for agent in sorted(asked | need.excluded))
     return able == sum(_is_able(desk, need, kind) for desk in out)
@@ -134,14 +135,14 @@ def rank(
     """The best first; `wanted` is the proficiency that goes before, where able agents may lack it."""
     if len(able) == 1:
         return able
-    tops = floor.tops(now)
-    own = floor.places.get(contact.id)
+    tops, own = floor.fronts.tops(now), floor.places.get(contact.id)
+    wanted_by = cache(lambda profile, calls: most_wanted(profile, tops, own, calls=calls))
 
     def order(one: Candidate) -> tuple[int, int, int, int, int, int, str]:
         met = wanted is None or one.peers.profile in wanted.profiles
         return (
             0 if met else 1,
-            regret(one.peers, contact, tops, own),
+            regret(one.peers, contact, wanted_by(one.peers.profile, not one.peers.chats)),
             held(one.peers, contact),
             0 if contact.rules.queue in one.peers.preferred else 1,
             one.peers.profile.versatility,
@@ -152,17 +153,21 @@ def rank(
     return sorted(able, key=order)
 
 
-def regret(peers: Peers, contact: Contact, tops: Iterable[tuple[int, Bucket]], own: Bucket | None) -> int:
-    """The highest score, in half points, of what already waits and these agents could serve.
-
-    Calls don't count for who is in a chat. Being free for a call has a price: as if a call due in 500 s wanted
-    them, unless the contact is a call itself.
-    """
-    highest = REGRET_HALF_POINTS_MIN
+def most_wanted(profile: Profile, tops: Iterable[tuple[int, Bucket]], own: Bucket | None, *, calls: bool) -> int:
+    """The highest score, in half points, of what already waits and these agents could serve, perhaps without calls."""
     for half_points, bucket in tops:
-        if bucket is not own and peers.serves(bucket) and not (peers.chats and bucket.medium == "voice"):
-            highest = max(highest, half_points)
+        if half_points <= REGRET_HALF_POINTS_MIN:
             break
+        if bucket is not own and profile.serves(bucket) and (calls or bucket.medium != "voice"):
+            return half_points
+    return REGRET_HALF_POINTS_MIN
+
+
+def regret(peers: Peers, contact: Contact, highest: int) -> int:
+    """What already waits and wants these agents most; calls don't count for who is in a chat.
+
+    Being free for a call has a price: as if a call due in 500 s wanted them, unless the contact is a call itself.
+    """
     if contact.medium != "voice" and highest < CALL_READY_HALF_POINTS and peers.is_call_ready:
         return CALL_READY_HALF_POINTS
     return highest
@@ -180,8 +185,8 @@ def held(peers: Peers, contact: Contact) -> int:
 
 def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> dict[str, int]:
     """How many agents could not be chosen, by reason."""
-    roster = sum(len(profile) for profile in floor.profiles.values())
-    able = sum(len(profile) for profile in need.profiles)
+    roster = sum(profile.size for profile in floor.profiles.values())
+    able = sum(profile.size for profile in need.profiles)
     here = room = 0
     for profile in need.profiles:
         for peers in profile.peers.values():

@@ -52,7 +52,7 @@ def can_ever_hold(capacity: Capacity, kind: Kind) -> bool:
 class Profile:
     """Everybody with the same skills."""
 
-    __slots__ = ("buckets", "desks", "here", "peers", "skills", "takes_calls", "versatility")
+    __slots__ = ("buckets", "desks", "here", "opening", "peers", "size", "skills", "takes_calls", "versatility")
 
     def __init__(self, skills: dict[str, int]) -> None:
         self.skills = skills
@@ -64,20 +64,32 @@ class Profile:
         """How many are available."""
         self.buckets: dict[Kind, dict[Bucket, None]] = {}
         """What they can serve; the order of the keys decides nothing."""
+        self.opening: dict[Bucket, None] = {}
+        """What load may open to them; the order decides nothing."""
+        self.size = 0
         self.versatility = 0
         self.takes_calls = False
 
-    def __len__(self) -> int:
-        return sum(len(desks) for desks in self.desks.values())
+    def sweep(self) -> None:
+        """Forget empty buckets."""
+        self.opening = {bucket: None for bucket in self.opening if bucket.live}
+        self.buckets = {
+            kind: {bucket: None for bucket in buckets if bucket.live} for kind, buckets in self.buckets.items()
+        }
 
     def join(self, desk: Desk) -> None:
         self.desks.setdefault(desk.capacity, {})[desk.agent.id] = desk
+        self.size += 1
 
     def leave(self, desk: Desk) -> None:
         desks = self.desks[desk.capacity]
         del desks[desk.agent.id]
+        self.size -= 1
         if not desks:
             del self.desks[desk.capacity]
+
+    def serves(self, bucket: Bucket) -> bool:
+        return bucket in self.buckets.get(bucket.kind, ())
 
     def can_ever_hold(self, kind: Kind, without: frozenset[str]) -> bool:
         """Whether somebody of these, without any work, has room for one."""
@@ -86,9 +98,10 @@ class Profile:
 
     def is_there(self, kind: Kind, without: frozenset[str]) -> bool:
         """The same of those who are available."""
-        return any(
-            can_ever_hold(peers.capacity, kind) and peers.first(without) is not None for peers in self.peers.values()
-        )
+        for peers in self.peers.values():  # A loop, because every pick asks this of all that load may open.
+            if peers.can_ever_hold(kind) and (not without or peers.first(without) is not None):
+                return True
+        return False
 
 
 def _first(desks: Mapping[str, Desk], without: frozenset[str]) -> Desk | None:
@@ -101,8 +114,8 @@ class Peers:
     as much to pause."""
 
     __slots__ = (
-        "_free_for_calls", "_room", "capacity", "chats", "counts", "interruptible", "key", "margins", "members",
-        "preferred", "profile", "used",
+        "_ever", "_free_for_calls", "_room", "capacity", "chats", "counts", "interruptible", "key", "margins",
+        "members", "preferred", "profile", "used",
     )  # fmt: skip
 
     def __init__(self, key: PeersKey, profile: Profile, desk: Desk) -> None:
@@ -117,6 +130,7 @@ class Peers:
         self.interruptible = sum(n * cost(self.capacity, kind) for kind, n in self.counts.items() if kind[1] == "async")
         self.members: list[tuple[int, str]] = []
         """(last assigned at, id), ascending."""
+        self._ever: dict[Kind, bool] = {}
         self._room: dict[Kind, bool] = {}
         self._free_for_calls: bool | None = None
 
@@ -126,8 +140,12 @@ class Peers:
             room = self._room[kind] = has_room(self.capacity, self.used, self.counts, kind, self.margins)
         return room
 
-    def serves(self, bucket: Bucket) -> bool:
-        return bucket in self.profile.buckets.get(bucket.kind, ())
+    def can_ever_hold(self, kind: Kind) -> bool:
+        """Whether one would fit if they held nothing."""
+        able = self._ever.get(kind)
+        if able is None:
+            able = self._ever[kind] = can_ever_hold(self.capacity, kind)
+        return able
 
     @property
     def is_call_ready(self) -> bool:

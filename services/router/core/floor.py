@@ -12,10 +12,11 @@ from typing import Final, TypeVar
 
 from libs.common.events.values import Requirement
 from services.router.core.desks import Desk, Profile, ProfileKey, capacity_key, profile_key
+from services.router.core.fronts import Fronts
 from services.router.core.incidents import Incidents
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
 from services.router.core.pace import Pace, bounds_wait
-from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, half_points, steps_ahead, top
+from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, steps_ahead, top
 from services.router.core.requirements import for_anybody, meets, skills_of
 from services.router.core.state import (
     Agent,
@@ -63,6 +64,7 @@ class Floor:
         self.buckets: dict[BucketKey, Bucket] = {}
         self.opening: dict[Bucket, None] = {}
         """Buckets that load may open to who meets a later step; their order decides nothing."""
+        self.fronts = Fronts()
         self.places: dict[str, Bucket] = {}
         """Waiting contact → its bucket."""
         self.lengths: dict[str, int] = {}
@@ -143,6 +145,8 @@ class Floor:
         for bucket in self.buckets.values():
             if bucket.need.met_by(profile.skills):
                 profile.buckets.setdefault(bucket.kind, {})[bucket] = None
+            if any(need.met_by(profile.skills) for need in bucket.needs[1:]):
+                profile.opening[bucket] = None
         for seen in self.pool.seen:
             self._count_seen(profile, seen)
 
@@ -198,6 +202,8 @@ class Floor:
             bucket = self.buckets[key] = Bucket(key, needs)
             if ahead:
                 self.opening[bucket] = None
+            for profile in (profile for one in ahead for profile in one.profiles):
+                profile.opening[bucket] = None
             for profile in need.profiles:
                 profile.buckets.setdefault(bucket.kind, {})[bucket] = None
         return bucket
@@ -218,10 +224,7 @@ class Floor:
         needs = (need for bucket in self.buckets.values() for need in bucket.needs)
         self.needs = {(need.own, need.requirement): need for need in needs}
         for profile in self.profiles.values():
-            profile.buckets = {
-                kind: {bucket: None for bucket in buckets if bucket.live}
-                for kind, buckets in profile.buckets.items()
-            }
+            profile.sweep()
 
     # -- waiting ------------------------------------------------------------------------------------------------
 
@@ -248,6 +251,7 @@ class Floor:
             bucket = self.places[contact.id] = self.bucket_of(contact)
             bucket.push(contact)
             self._live += bucket.live == 1
+            self._line_up(bucket)
             self.short += bucket.short
             self.incidents.enter(contact)
         if contact.asked and contact.state == "waiting" and contact.unroutable != NOBODY_ANSWERS:
@@ -295,11 +299,18 @@ class Floor:
         if bucket is not None:
             bucket.forget(contact.id, self.contacts)
             self._live -= bucket.live == 0
+            self._line_up(bucket)
             self.short -= bucket.short
         for agent_id in first_choices(contact.own, contact.last_agent):
             kept = self.held.get(agent_id, {})
             if kept.pop(contact.id, None) is not None and not kept:
                 del self.held[agent_id]
+
+    def _line_up(self, bucket: Bucket) -> None:
+        """Who is the first of the bucket may have changed; who is asked for beside others is in no line."""
+        before, bucket.front = bucket.front, top(bucket.main, self.contacts)
+        if not bucket.short and bucket.front != before:
+            self.fronts.replace(bucket, before, bucket.front)
 
     def flag(self, contact: Contact, reason: str | None) -> None:
         """Set or end the flag that nobody can or will take it."""
@@ -385,13 +396,3 @@ class Floor:
             self.enter(contact)
         elif contact.state == "parked" and contact.agent_id in self.desks:
             self.desks[contact.agent_id].park(contact)
-
-    def tops(self, now: int) -> list[tuple[int, Bucket]]:
-        """(half points, bucket) of the first contact of every bucket that waits, the highest first."""
-        scored = []
-        for bucket in self.buckets.values():
-            entry = top(bucket.main, self.contacts) if bucket.live and not bucket.short else None
-            if entry is not None:
-                scored.append((half_points(bucket.score(entry, now)), bucket))
-        scored.sort(key=lambda item: -item[0])
-        return scored

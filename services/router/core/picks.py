@@ -12,6 +12,7 @@ Where nothing waits that fits, an agent is asked beside others for a contact who
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nsmallest
 from typing import NamedTuple
 
 from libs.common.events.routing import Lane
@@ -49,7 +50,7 @@ class Pick(NamedTuple):
 def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
     """The best waiting contact that fits the agent by the lanes; None when nothing fits."""
     buckets = fitting(floor, desk)
-    fronts = fronts_of(floor, buckets, now)
+    fronts = fronts_of(buckets, now)
     if desk.agent.id in floor.held:
         fronts += held_fronts(floor, desk, now)
     if not fronts:
@@ -80,7 +81,7 @@ def pick(floor: Floor, desk: Desk, now: int) -> Pick | None:
 
 def beside(floor: Floor, desk: Desk, now: int) -> Pick | None:
     """Nothing waits for this agent: they are asked beside others, for the highest score. No lane moves."""
-    fronts = fronts_of(floor, fitting(floor, desk, short=True), now) if floor.short else []
+    fronts = fronts_of(fitting(floor, desk, short=True), now) if floor.short else []
     if not fronts:
         return None
     agent, chosen = desk.agent, highest(floor, fronts, desk.agent)[2]
@@ -109,9 +110,9 @@ def fitting(floor: Floor, desk: Desk, *, short: bool = False) -> list[Bucket]:
         for kind, buckets in peers.profile.buckets.items()
         if peers.has_room(kind)
         for bucket in buckets
-        if bucket.live and bucket.short is short and is_open(floor, bucket, desk)
+        if bucket.live and bucket.short is short and (bucket.is_anybodys or is_open(floor, bucket, desk))
     ]
-    opened = (bucket for bucket in floor.opening if bucket.short is short and opens(bucket, peers))
+    opened = (bucket for bucket in peers.profile.opening if bucket.short is short and opens(bucket, peers))
     return own + [bucket for bucket in opened if is_open(floor, bucket, desk)]
 
 
@@ -145,11 +146,10 @@ def may_ask(floor: Floor, bucket: Bucket, desk: Desk) -> bool:
     )
 
 
-def fronts_of(floor: Floor, buckets: list[Bucket], now: int) -> list[Front]:
-    contacts = floor.contacts
+def fronts_of(buckets: list[Bucket], now: int) -> list[Front]:
     fronts = []
     for bucket in buckets:
-        entry = top(bucket.main, contacts)
+        entry = bucket.front
         assert entry is not None, "a bucket with somebody in it has a front"
         late = now - entry[0] - bucket.target
         fronts.append((late, bucket.target if late >= 0 else EARLY_UNIT, entry[1]))
@@ -206,8 +206,8 @@ def largest(floor: Floor, buckets: list[Bucket]) -> str | None:
 
 def runners_up(fronts: list[Front], chosen: str) -> tuple[str, ...]:
     """The next contacts by score, as far as the fronts tell."""
-    order = sorted([(-late * 1_000_000_000 // unit, contact) for late, unit, contact in fronts if contact != chosen])
-    return tuple([contact for _, contact in order[:RUNNERS_UP_MAX]])
+    order = [(-late * 1_000_000_000 // unit, contact) for late, unit, contact in fronts if contact != chosen]
+    return tuple([contact for _, contact in nsmallest(RUNNERS_UP_MAX, order)])
 
 
 def ahead(fronts: list[Front], score: Score) -> int:

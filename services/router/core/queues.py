@@ -94,8 +94,8 @@ class Line:
 
 class Bucket:
     __slots__ = (
-        "_line", "ageing", "asked", "channel", "express", "final", "kind", "live", "main", "medium", "needs", "short",
-        "target",
+        "_line", "ageing", "asked", "channel", "express", "final", "front", "is_anybodys", "kind", "live", "main",
+        "medium", "needs", "short", "target",
     )  # fmt: skip
 
     def __init__(self, key: BucketKey, needs: tuple[Need, ...]) -> None:
@@ -104,7 +104,11 @@ class Bucket:
         self.needs = needs
         """What its contacts need now, and what they would need at each step that load may open."""
         self.target: Final = seconds * SECOND
+        self.is_anybodys = not self.asked and not needs[0].excluded
+        """Nobody is excluded, and nobody was asked in vain."""
         self.live = 0
+        self.front: Entry | None = None
+        """The first entry of `main`, as the floor knows it."""
         self.main: list[Entry] = []
         self.ageing: list[Entry] = []
         self.express: list[Entry] = []
