@@ -28,6 +28,7 @@ from benchmarks.world import World
 from libs.common.machine import Machine
 from services.router.core.core import RouterCore
 from services.router.core.partition import Partition
+from services.router.core.state import Entity
 
 WAITING: Final = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 AGENTS: Final = (10, 100, 1_000, 5_000, 15_000)
@@ -105,9 +106,9 @@ def cost(world: World, depth: int, count: int) -> Cost:
 def restore(contacts: int, progress: Progress) -> tuple[float, int]:
     """Seconds from the records of the state topic to a core that decides, and how many contacts it then has."""
     world = World(BASE[1], BASE[2])
-    fill_kept(world, contacts, progress)
+    kept = fill_kept(world, contacts, progress)
     encode = msgspec.json.Encoder(order="deterministic").encode
-    records = [(key, encode(entity)) for key, entity in sorted(world.kept.items()) if entity is not None]
+    records = [(key, encode(entity)) for key, entity in sorted(kept.items()) if entity is not None]
     del world
     begin = process_time()
     machine: Machine[Partition] = Machine(RouterCore(), 0)
@@ -115,14 +116,17 @@ def restore(contacts: int, progress: Progress) -> tuple[float, int]:
     return process_time() - begin, sum(len(floor.contacts) for floor in machine.state.floors.values())
 
 
-def fill_kept(world: World, contacts: int, progress: Progress) -> None:
+def fill_kept(world: World, contacts: int, progress: Progress) -> dict[str, Entity | None]:
+    """Customers write until so many wait; what the state topic holds then."""
     task = progress.add_task(f"{contacts:,} to restore", total=contacts)
-    world.kept = {}
+    kept: dict[str, Entity | None] = {}
+    world.kept = kept
     world.drain()
     for waiting in world.fill(contacts):
         progress.update(task, completed=waiting)
     world.drain()
     progress.remove_task(task)
+    return kept
 
 
 # -- what is shown ------------------------------------------------------------------------------------------------

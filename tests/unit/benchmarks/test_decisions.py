@@ -46,7 +46,7 @@ def test_the_world_has_what_makes_decisions_hard(world: World) -> None:
     assert any(desk.agent.status == "away" for desk in floor.desks.values()), "churn"
     assert any(contact.relaxed for contact in floor.contacts.values()), "relaxation"
     assert any(desk.margins() for desk in floor.desks.values()), "interruption"
-    assert any(contact.asked for contact in floor.contacts.values()), "declines"
+    assert any(contact.declined for contact in floor.contacts.values()), "declines"
 
 
 def test_a_restore_has_every_open_contact() -> None:
