@@ -25,6 +25,7 @@ from libs.common.events.routing import (
     ContactAssigned,
     ContactCallbackRequested,
     ContactClosed,
+    ContactDecision,
     ContactOffered,
     ContactQueued,
     ContactReferred,
@@ -34,6 +35,7 @@ from libs.common.events.routing import (
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
+    consulted,
 )
 from libs.common.log import Log, LogError, Reader, Record
 from libs.common.log.port import Place
@@ -208,6 +210,8 @@ async def apply(connection: Any, event: Event) -> None:
     match event:
         case ContactQueued():
             await _queued(connection, event)
+        case ContactDecision() if (origin := consulted(event.contact_id)) is not None:
+            await _of_consult(connection, event, origin)
         case ContactOffered():
             await connection.execute(OFFERED, event.workspace, event.contact_id, event.agent_id)
         case OfferDeclined() | OfferExpired() | OfferWithdrawn():
@@ -223,6 +227,17 @@ async def apply(connection: Any, event: Event) -> None:
             await follow(Turn(connection=connection, workspace=event.workspace, now=event.at), event)
         case TargetBreached():
             await connection.execute(FAILED, event.workspace, event.contact_id, event.at)
+        case _:
+            return
+
+
+async def _of_consult(connection: Any, event: ContactDecision, origin: str) -> None:
+    """Whoever is asked for help with a contact reads it like somebody who is offered it, until the consult ends."""
+    match event:
+        case ContactOffered() | ContactAssigned():
+            await connection.execute(OFFERED, event.workspace, origin, event.agent_id)
+        case OfferDeclined() | OfferExpired() | OfferWithdrawn() | ContactReleased() | ContactClosed():
+            await connection.execute(UNOFFERED, event.workspace, origin, event.agent_id)
         case _:
             return
 

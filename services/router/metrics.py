@@ -16,6 +16,7 @@ from libs.common.events.routing import (
     AgentPresenceChanged,
     ContactAssigned,
     ContactCallbackRequested,
+    ContactConsulted,
     ContactOverflowed,
     ContactPaused,
     ContactReferred,
@@ -73,6 +74,7 @@ MOVES: Final[dict[type[Event], str]] = {
     ContactTransferred: "transferred",
     ContactReferred: "referred",
     ContactCallbackRequested: "called_back",
+    ContactConsulted: "consulted",
 }
 
 for _outcome in OUTCOMES.values():

@@ -37,9 +37,9 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.queued"
     later: ClassVar[tuple[str, ...]] = (
         "linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow", "language_level", "incident_key",
-        "group_max",
+        "group_max", "consult_of",
     )  # fmt: skip
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback"]
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"]
     queue: str
     account: str
     channel: str
@@ -54,6 +54,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
+    consult_of: str | None = None
+    """The contact whose agent asks for help with it: no promise is made for this one."""
     last_agent: str | None = None
     last_agent_until: Instant | None = None
     """Until then the contact is held for `last_agent`, as long as it is early."""
@@ -236,6 +238,25 @@ class ContactCallbackRequested(LinkDecision, frozen=True, kw_only=True):
 
     type: ClassVar[str] = "contact.callback_requested"
     callback_at: Instant | None = None
+
+
+class ContactConsulted(ContactDecision, frozen=True, kw_only=True):
+    """Its agent asks somebody else for help, and keeps it. The consult's own `contact.queued` follows."""
+
+    type: ClassVar[str] = "contact.consulted"
+    agent_id: str
+    """Who has it."""
+    consult_id: str
+    """The consult: `<contact>.consult.<this event's sequence>`."""
+    to_queue: str | None = None
+    to_agent: str | None = None
+    """Who is asked; one of these is set."""
+
+
+def consulted(contact_id: str) -> str | None:
+    """`con_x.consult.7` → `con_x`; None for what is no consult."""
+    origin, separator, number = contact_id.rpartition(".consult.")
+    return origin if separator and number.isdecimal() else None
 
 
 class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):

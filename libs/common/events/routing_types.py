@@ -18,6 +18,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     routing.ContactTransferred,
     routing.ContactReferred,
     routing.ContactCallbackRequested,
+    routing.ContactConsulted,
     routing.ContactRelaxed,
     routing.ContactOverflowed,
     routing.ContactPriorityChanged,

@@ -92,7 +92,7 @@ def contact_of(event: ContactQueued) -> Contact:
         medium=event.medium, visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,
-        last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
+        consult_of=event.consult_of, last_agent_until=event.last_agent_until, reach=event.reach, sentiment=event.sentiment,
         language=event.language, topics=event.topics, attributes=event.attributes,
         urgency=urgency_of(event.attributes), incident_key=event.incident_key, own=event.own_requirement,
         boost=event.boost, terms=terms_of(event.terms), raised=event.raised,

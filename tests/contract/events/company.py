@@ -218,10 +218,11 @@ def leases_and_offers_end() -> Iterator[Step]:
 
 
 def moved() -> Iterator[Step]:
-    """Given to a colleague, referred to another department, called back."""
+    """Given to a colleague who asks for help with it, referred to another department, called back."""
     yield presence("ann", "available", "back")
     yield post(7)
     yield command(commands.AssignContact, contact_id=con(7), to_agent="ann", forced=True)
+    yield command(commands.Consult, contact_id=con(7), agent_id="ann", to_queue="social")
     yield command(commands.TransferContact, contact_id=con(7), agent_id="ann", to_queue="everyone")
     yield command(
         commands.ReferContact, contact_id=con(7), to_pool="sales", to_queue="leads", closes=False
