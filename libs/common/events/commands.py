@@ -355,6 +355,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     AssignContact,
     ReferContact,
     CallBack,
+    Consult,
     RequeueAgent,
     DrainQueue,
     PutTarget,

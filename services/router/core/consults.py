@@ -1,8 +1,8 @@
 """A consult: the agent who has a contact asks somebody else for help. The contact stays theirs, and its clocks run on.
 
-It is a contact of its own in the same pool, which waits, is offered, held and closed like any other, with the urgency
-that its contact has. It is among colleagues: the public doesn't see it, whoever asks is never asked, nothing is promised
-for it, and it goes nowhere else. Either of the two ends it; it ends by itself when its contact ends or leaves its agent.
+It is a contact of its own in the same pool, which waits, is offered, held and closed like any other. It is a matter
+among colleagues: the public doesn't see it, nothing is promised for it, whoever asks is never asked, and it moves
+nowhere else. Either of the two ends it; it ends by itself when its contact ends or leaves its agent.
 """
 
 from __future__ import annotations

@@ -289,8 +289,9 @@ class Day:
         origin = routing.consulted(event.contact_id)
         if origin is not None:
             speaker = r.choice([None, *self.agents])
-            one = b.make(r.choice([commands.CloseContact, commands.ReleaseContact, commands.ParkContact]),
-                         contact_id=event.contact_id, agent_id=speaker)  # fmt: skip
+            said: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": speaker}
+            one = r.choice([b.close(**said), b.make(commands.ReleaseContact, **said),
+                            b.make(commands.ParkContact, **said)])  # fmt: skip
             other = b.make(commands.TransferContact, contact_id=origin, agent_id=None, to_agent=r.choice(self.agents))
             self._soon(r.randrange(until), one if self.diligent or r.random() < 0.7 else other)
 
