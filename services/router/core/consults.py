@@ -24,10 +24,10 @@ from libs.common.events.routing import (
     consulted,
 )
 from libs.common.events.values import Requirement
-from services.router.core.admission import rules_of, standing
+from services.router.core.admission import open_queue, rules_of, standing
 from services.router.core.floor import Floor
 from services.router.core.limits import CONSULTS_MAX, TRANSFER_HELD_SECONDS
-from services.router.core.moves import FULL, open_queue, unfit, unfit_agent
+from services.router.core.moves import FULL, unfit, unfit_agent
 from services.router.core.outcomes import Events, contact_state, done, refused
 from services.router.core.partition import Partition
 from services.router.core.state import Contact, Queue
