@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from libs.common.caller import Caller
 from libs.common.directory import ExpectedWait, Placed, RoutingView
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
-from libs.common.events.routing import consulted
+from libs.common.events.consults import consulted
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
 from libs.common.idempotency import about_customer, drawn_command_id

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from libs.common.events import ESCALATIONS, ROUTING, Event
 from libs.common.events.codec import Unreadable, decode
+from libs.common.events.consults import consulted
 from libs.common.events.escalations import TargetBreached
 from libs.common.events.routing import (
     ContactAbandoned,
@@ -35,7 +36,6 @@ from libs.common.events.routing import (
     OfferDeclined,
     OfferExpired,
     OfferWithdrawn,
-    consulted,
 )
 from libs.common.log import Log, LogError, Reader, Record
 from libs.common.log.port import Place

@@ -12,11 +12,11 @@ from typing import Final, get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from libs.common.events import Event
+from libs.common.events.consults import ContactConsulted
 from libs.common.events.routing import (
     AgentPresenceChanged,
     ContactAssigned,
     ContactCallbackRequested,
-    ContactConsulted,
     ContactOverflowed,
     ContactPaused,
     ContactReferred,

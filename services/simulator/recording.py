@@ -23,6 +23,7 @@ from libs.common.events.commands import (
     PutQueue,
     SetPresence,
 )
+from libs.common.events.consults import consulted
 from libs.common.events.contacts import (
     ContactEnriched,
     ContactFact,
@@ -46,7 +47,6 @@ from libs.common.events.routing import (
     ContactResumed,
     ContactTransferred,
     ContactWrapUpEnded,
-    consulted,
 )
 from libs.common.events.rules import PolicyUpdated, QueueUpdated
 from services.router.core.state import Contact

@@ -15,7 +15,7 @@ from libs.common.directory import ContactDirectory
 from libs.common.errors import Conflict, NotFound
 from libs.common.events import workspace_key
 from libs.common.events.commands import DeleteCalendar, DeleteTarget, PutCalendar
-from libs.common.events.routing import consulted
+from libs.common.events.consults import consulted
 from libs.common.http import ApiRouter, Id, Page, Paging, from_app
 from libs.common.parts import optional_part
 from libs.common.postgres import Database

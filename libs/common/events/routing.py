@@ -240,25 +240,6 @@ class ContactCallbackRequested(LinkDecision, frozen=True, kw_only=True):
     callback_at: Instant | None = None
 
 
-class ContactConsulted(ContactDecision, frozen=True, kw_only=True):
-    """Its agent asks somebody else for help, and keeps it. The consult's own `contact.queued` follows."""
-
-    type: ClassVar[str] = "contact.consulted"
-    agent_id: str
-    """Who has it."""
-    consult_id: str
-    """The consult: `<contact>.consult.<this event's sequence>`."""
-    to_queue: str | None = None
-    to_agent: str | None = None
-    """Who is asked; one of these is set."""
-
-
-def consulted(contact_id: str) -> str | None:
-    """`con_x.consult.7` → `con_x`; None for what is no consult."""
-    origin, separator, number = contact_id.rpartition(".consult.")
-    return origin if separator and number.isdecimal() else None
-
-
 class ContactRelaxed(ContactDecision, frozen=True, kw_only=True):
     """So many relaxation steps have passed, and the last of them begins now."""
 

@@ -13,15 +13,14 @@ import msgspec
 
 from libs.common.events import SECOND, Event
 from libs.common.events.commands import CloseContact, Consult, ContactCommand, ReleaseContact, SetPriority
+from libs.common.events.consults import ContactConsulted, consulted
 from libs.common.events.routing import (
     ContactAbandoned,
     ContactClosed,
-    ContactConsulted,
     ContactParked,
     ContactReleased,
     ContactTransferred,
     ContactWrapUpStarted,
-    consulted,
 )
 from libs.common.events.values import Requirement
 from services.router.core.admission import open_queue, rules_of, standing

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from libs.common.events import SECOND, Event, commands, contacts, routing
+from libs.common.events.consults import consulted
 from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement, Skip
 from services.auditor.promises import Auditor, Violation
 from services.router.core.core import RouterCore
@@ -270,7 +271,7 @@ class Day:
         after = r.randrange(10, 900)
         about: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": event.agent_id}
         self._plan_consult(event, after)
-        if r.random() < 0.5 and routing.consulted(event.contact_id) is None:
+        if r.random() < 0.5 and consulted(event.contact_id) is None:
             self._soon(after // 2, b.response(event.contact_id, occurred_at=self.pool.now))
         end = b.make(commands.CloseContact, **about)
         if r.random() < 0.2 and not self.diligent:
@@ -286,7 +287,7 @@ class Day:
         if r.random() < 0.3:
             goal = r.choice([{"to_queue": r.choice(["q0", "q1", "everyone"])}, {"to_agent": r.choice(self.agents)}])
             self._soon(r.randrange(until), b.make(commands.Consult, **about, **goal))
-        origin = routing.consulted(event.contact_id)
+        origin = consulted(event.contact_id)
         if origin is not None:
             speaker = r.choice([None, *self.agents])
             said: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": speaker}

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from libs.common.events.routing import AgentPresenceChanged, ContactClosed, OfferAccepted, consulted
+from libs.common.events.consults import consulted
+from libs.common.events.routing import AgentPresenceChanged, ContactClosed, OfferAccepted
 from services.router.core.core import RouterCore
 from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
