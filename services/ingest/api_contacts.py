@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from libs.common.caller import Caller
 from libs.common.directory import ExpectedWait, Placed, RoutingView
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
+from libs.common.events.consults import consulted
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
 from libs.common.idempotency import about_customer, drawn_command_id
@@ -224,7 +225,11 @@ async def report_reach(contact_id: Id, body: ReachBody, by: Writer, ingest: Inge
 
 @router.get("/v1/contacts/{contact_id}/messages")
 async def list_messages(contact_id: Id, by: ReaderOrAgent, ingest: Ingesting, page: Paging) -> Page[MessageView]:
-    """What was said in the contact's conversation, earlier contacts included, in the order of receipt."""
+    """What was said in the contact's conversation, earlier contacts included, in the order of receipt.
+
+    A consult has the conversation of what it is about.
+    """
+    contact_id = consulted(contact_id) or contact_id
     await check_own_work(ingest, by, contact_id)
     contact = await records.contact(ingest.database.pool, by.workspace, contact_id)
     if contact is None:

@@ -19,12 +19,14 @@ from typing import Any, Final
 
 from libs.common.events import ESCALATIONS, ROUTING, Event
 from libs.common.events.codec import Unreadable, decode
+from libs.common.events.consults import consulted
 from libs.common.events.escalations import TargetBreached
 from libs.common.events.routing import (
     ContactAbandoned,
     ContactAssigned,
     ContactCallbackRequested,
     ContactClosed,
+    ContactDecision,
     ContactOffered,
     ContactQueued,
     ContactReferred,
@@ -208,6 +210,8 @@ async def apply(connection: Any, event: Event) -> None:
     match event:
         case ContactQueued():
             await _queued(connection, event)
+        case ContactDecision() if (origin := consulted(event.contact_id)) is not None:
+            await _of_consult(connection, event, origin)
         case ContactOffered():
             await connection.execute(OFFERED, event.workspace, event.contact_id, event.agent_id)
         case OfferDeclined() | OfferExpired() | OfferWithdrawn():
@@ -223,6 +227,17 @@ async def apply(connection: Any, event: Event) -> None:
             await follow(Turn(connection=connection, workspace=event.workspace, now=event.at), event)
         case TargetBreached():
             await connection.execute(FAILED, event.workspace, event.contact_id, event.at)
+        case _:
+            return
+
+
+async def _of_consult(connection: Any, event: ContactDecision, origin: str) -> None:
+    """Whoever is asked for help with a contact reads it like somebody who is offered it, until the consult ends."""
+    match event:
+        case ContactOffered() | ContactAssigned():
+            await connection.execute(OFFERED, event.workspace, origin, event.agent_id)
+        case OfferDeclined() | OfferExpired() | OfferWithdrawn() | ContactReleased() | ContactClosed():
+            await connection.execute(UNOFFERED, event.workspace, origin, event.agent_id)
         case _:
             return
 

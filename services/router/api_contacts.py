@@ -134,11 +134,23 @@ async def received_contact(request: Request, workspace: str, contact_id: str) ->
 
 
 async def readable(shell: Shell, by: Caller, contact_id: str) -> Row:
-    """A contact that the caller may see. Raises NotFound, also for an agent who has nothing to do with it."""
+    """A contact that the caller may see. Raises NotFound, also for an agent who has nothing to do with it.
+
+    A consult and what it is about are seen by both: by who asks and who helps, as long as it goes on.
+    """
     row = await shell.reads.entity(by.workspace, "contact", contact_id)
-    if by.role == "agent" and by.agent_id not in (row.agent, *(row.offered_to or ())):
-        raise NotFound("there is no such contact")
-    return row
+    if by.role != "agent" or has_to_do(row, by):
+        return row
+    contact = row.entity(Contact)
+    others = (contact.consult_of,) if contact.consult_of is not None else contact.consults
+    for one in others if row.ended is None else ():
+        if has_to_do(await shell.reads.entity(by.workspace, "contact", one), by):
+            return row
+    raise NotFound("there is no such contact")
+
+
+def has_to_do(row: Row, by: Caller) -> bool:
+    return by.agent_id in (row.agent, *(row.offered_to or ()))
 
 
 @router.get("/v1/contacts/{contact_id}/explanation")

@@ -10,6 +10,7 @@ from libs.common.errors import FieldError, Invalid, Problem
 from libs.common.events.commands import (
     AssignContact,
     CallBack,
+    Consult,
     ContactCommand,
     DrainQueue,
     ReferContact,
@@ -38,6 +39,7 @@ from services.router.core.state import Contact
 from services.router.move_models import (
     AssignBody,
     CallbackGiven,
+    ConsultBody,
     DrainBody,
     NoteView,
     ReferBody,
@@ -76,6 +78,22 @@ async def assign_contact(
     return await ask_of_contact(AssignContact, contact_id, by, shell, ask, **fields)
 
 
+@router.post("/v1/contacts/{contact_id}/consult")
+async def consult(
+    contact_id: Id, body: ConsultBody, by: Platform, shell: Shelled, ask: Asking
+) -> dict[str, Any]:
+    """Ask a queue's people or a colleague for help with a contact that somebody has; it stays theirs. `consult_id`
+    names the consult, a contact of its own, which either of the two closes.
+
+    An agent must be available and able (409 says `why`); it is offered to them first for two minutes. 409
+    `too_many_consults` when three go on, `is_consult` of a consult, `conflict` when nobody has the contact.
+    """
+    goal = body.goal()
+    pool = await pool_of_contact(shell, by.workspace, contact_id)
+    await check_goal(shell, by.workspace, pool, goal)
+    return await ask_noting(Consult, contact_id, by, shell, ask, body.note, **goal)
+
+
 @router.post("/v1/contacts/{contact_id}/refer")
 async def refer_contact(
     contact_id: Id, body: ReferBody, by: Platform, shell: Shelled, pools: Pooled, ask: Asking
@@ -99,11 +117,10 @@ async def call_back(
 
 @router.get("/v1/contacts/{contact_id}/notes")
 async def list_notes(contact_id: Id, by: ReaderOrAgent, shell: Shelled, page: Paging) -> Page[NoteView]:
-    """What was noted about the contact, and about the one that it is linked to, the oldest first."""
-    row = await readable(shell, by, contact_id)
-    origin = row.entity(Contact).linked_to
+    """What was noted about the contact, and about the one that it is linked to or a consult of, the oldest first."""
+    contact = (await readable(shell, by, contact_id)).entity(Contact)
     after = page.keys(int, str) or (-1, "")
-    contacts = [contact_id, *([origin] if origin is not None else [])]
+    contacts = [contact_id, *(one for one in (contact.linked_to, contact.consult_of) if one is not None)]
     notes = await shell.notes.of(by.workspace, contacts, after, page.fetch)
     return page_of(notes, page, note_view, lambda note: (note.at, note.note_id))
 

@@ -107,6 +107,10 @@ class ContactView(BaseModel):
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
+    consult_of: str | None = None
+    """The contact that help is asked for; this is the consult."""
+    consults: list[str] = []
+    """The consults about this contact that go on."""
     incident_key: str | None = None
     group: str | None = None
     """The first contact of the group that it is offered or assigned with."""
@@ -233,6 +237,7 @@ def contact_view(row: Row, now: int, position: int | None = None) -> ContactView
         strikes=contact.strikes,
         repeat_of=contact.repeat_of,
         linked_to=contact.linked_to,
+        consult_of=contact.consult_of,
         incident_key=contact.incident_key,
         reach=contact.reach,
         language=contact.language,
@@ -273,6 +278,7 @@ def standing(contact: Contact, now: int) -> dict[str, Any]:
         "score": score(contact, now) if needs_an_agent else None,
         "offers": live_offers(contact),
         "group": contact.group,
+        "consults": list(contact.consults),
         "unroutable": contact.unroutable is not None,
         "unroutable_reason": contact.unroutable,
         "paused": contact.paused_at is not None,

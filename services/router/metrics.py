@@ -12,6 +12,7 @@ from typing import Final, get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from libs.common.events import Event
+from libs.common.events.consults import ContactConsulted
 from libs.common.events.routing import (
     AgentPresenceChanged,
     ContactAssigned,
@@ -73,6 +74,7 @@ MOVES: Final[dict[type[Event], str]] = {
     ContactTransferred: "transferred",
     ContactReferred: "referred",
     ContactCallbackRequested: "called_back",
+    ContactConsulted: "consulted",
 }
 
 for _outcome in OUTCOMES.values():

@@ -36,6 +36,22 @@ class TransferBody(StrictModel):
         return {"to_queue": self.queue, "to_agent": self.agent, "requirement": requirement}
 
 
+class ConsultBody(StrictModel):
+    """Exactly one of `queue` and `agent`."""
+
+    queue: Id | None = None
+    agent: Id | None = None
+    note: Text | None = None
+    """For whoever helps: kept as a record, never on the log."""
+
+    def goal(self) -> dict[str, str | None]:
+        """The command's fields. Raises Invalid."""
+        if (self.queue is None) == (self.agent is None):
+            detail = "exactly one of queue and agent"
+            raise Invalid(detail, errors=[FieldError("/queue", detail), FieldError("/agent", detail)])
+        return {"to_queue": self.queue, "to_agent": self.agent}
+
+
 class ReferBody(StrictModel):
     pool: Id
     queue: Id | None = None

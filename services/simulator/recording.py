@@ -23,6 +23,7 @@ from libs.common.events.commands import (
     PutQueue,
     SetPresence,
 )
+from libs.common.events.consults import consulted
 from libs.common.events.contacts import (
     ContactEnriched,
     ContactFact,
@@ -149,5 +150,7 @@ def handling(
 def typical(handled: Mapping[str, int], channels: Mapping[str, str]) -> dict[str, int]:
     times: dict[str, list[int]] = {}
     for contact, time in handled.items():
+        if consulted(contact) is not None:
+            continue  # Help is no measure of what customers take.
         times.setdefault(channels[contact], []).append(time)
     return {channel: max(SECOND, round(median(of_channel))) for channel, of_channel in sorted(times.items())}

@@ -15,6 +15,7 @@ from libs.common.directory import ContactDirectory
 from libs.common.errors import Conflict, NotFound
 from libs.common.events import workspace_key
 from libs.common.events.commands import DeleteCalendar, DeleteTarget, PutCalendar
+from libs.common.events.consults import consulted
 from libs.common.http import ApiRouter, Id, Page, Paging, from_app
 from libs.common.parts import optional_part
 from libs.common.postgres import Database
@@ -162,7 +163,8 @@ def put_calendar_command(
 async def get_clocks(
     contact_id: Id, by: Reader, database: TheDatabase, clock: TheClock, request: Request
 ) -> Page[ClockView]:
-    """Empty for a contact that no target binds."""
+    """Empty for a contact that no target binds. A consult has none of its own: those of what it is about are shown."""
+    contact_id = consulted(contact_id) or contact_id
     page = await reads.clocks(database, by.workspace, contact_id, clock.now())
     contacts: ContactDirectory | None = optional_part(request, ContactDirectory)
     if not page.items and contacts and not await contacts.known(by.workspace, contact_id):

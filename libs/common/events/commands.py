@@ -264,6 +264,14 @@ class CallBack(ContactCommand, frozen=True, kw_only=True):
     closes: bool = True
 
 
+class Consult(ContactCommand, frozen=True, kw_only=True):
+    """Ask a queue's people or an agent for help with a contact that somebody has: exactly one is set."""
+
+    type: ClassVar[str] = "contact.consult"
+    to_queue: str | None = None
+    to_agent: str | None = None
+
+
 class RequeueAgent(Command, frozen=True, kw_only=True):
     """Everything that an agent holds goes back to its queues."""
 
@@ -347,6 +355,7 @@ COMMAND_EVENTS: tuple[type[Event], ...] = (
     AssignContact,
     ReferContact,
     CallBack,
+    Consult,
     RequeueAgent,
     DrainQueue,
     PutTarget,

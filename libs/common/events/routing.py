@@ -37,9 +37,9 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.queued"
     later: ClassVar[tuple[str, ...]] = (
         "linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow", "language_level", "incident_key",
-        "group_max",
+        "group_max", "consult_of",
     )  # fmt: skip
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback"]
+    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"]
     queue: str
     account: str
     channel: str
@@ -54,6 +54,8 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
     repeat_of: str | None = None
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
+    consult_of: str | None = None
+    """The contact whose agent asks for help with it: no promise is made for this one."""
     last_agent: str | None = None
     last_agent_until: Instant | None = None
     """Until then the contact is held for `last_agent`, as long as it is early."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.common.events import routing, rules
+from libs.common.events import consults, routing, rules
 from libs.common.events.base import Event
 
 ROUTING_EVENTS: tuple[type[Event], ...] = (
@@ -18,6 +18,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     routing.ContactTransferred,
     routing.ContactReferred,
     routing.ContactCallbackRequested,
+    consults.ContactConsulted,
     routing.ContactRelaxed,
     routing.ContactOverflowed,
     routing.ContactPriorityChanged,

@@ -22,12 +22,21 @@ def on_ended(
     wake_up(partition, floor, contact)
     contact.to_place = False
     del floor.contacts[contact.id]
+    leave_consulted(partition, floor, contact)
     closed = memory_of(contact, event)
     floor.heads.pop(closed.id, None)
     floor.closed[closed.id] = closed
     partition.timers.of_closed(floor, closed)
     partition.mark("contact", floor, contact.id, None)
     partition.mark("closed", floor, closed.id, closed)
+
+
+def leave_consulted(partition: Partition, floor: Floor, consult: Contact) -> None:
+    """What it was a consult of is helped by one less, if it is still open."""
+    origin = floor.contacts.get(consult.consult_of or "")
+    if origin is not None:
+        origin.consults = tuple(one for one in origin.consults if one != consult.id)
+        partition.touch(floor, origin)
 
 
 def memory_of(contact: Contact, event: ContactClosed | ContactAbandoned) -> Closed:

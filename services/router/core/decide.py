@@ -10,6 +10,7 @@ from libs.common.events import Event, Settle, commands, contacts, escalations
 from services.router.core import (
     arrivals,
     configuration,
+    consults,
     drain,
     facts,
     in_private,
@@ -31,6 +32,10 @@ from services.router.core.weights import reweighed
 
 
 def decide(partition: Partition, event: Event) -> Events:
+    return consults.ended_with(partition, decided(partition, event))
+
+
+def decided(partition: Partition, event: Event) -> Events:
     match event:
         case Settle():
             return settle(partition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.common.events import Event, in_private, routing, rules
+from libs.common.events import Event, consults, in_private, routing, rules
 from libs.common.events.routing import ContactDecision
 from services.router.core import (
     apply_agents,
@@ -68,6 +68,7 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case in_private.ContactMovedToPrivate(): apply_priority.on_moved_to_private(floor, contact, event)
         case in_private.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
         case in_private.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
+        case consults.ContactConsulted(): contact.consults = (*contact.consults, event.consult_id)
         case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
         case routing.ContactResumed(): a.on_resumed(contact, event)
         case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)

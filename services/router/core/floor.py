@@ -17,7 +17,7 @@ from services.router.core.incidents import Incidents
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
 from services.router.core.pace import Pace, bounds_wait
 from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, steps_ahead, top
-from services.router.core.requirements import for_anybody, meets, skills_of
+from services.router.core.requirements import for_anybody, meets, passed_at_once, skills_of
 from services.router.core.state import (
     Agent,
     Closed,
@@ -158,8 +158,9 @@ class Floor:
     # -- what contacts need -------------------------------------------------------------------------------------
 
     def see(self, contact: Contact) -> bool:
-        """Remember what this contact needs; whether that is new."""
-        key = (skills_of(contact.own), requirement_at(contact, 0), contact.medium == "voice")
+        """Remember what this contact needs, once what is relaxed at once is; whether that is new."""
+        needed = requirement_at(contact, passed_at_once(contact.rules.relax))
+        key = (skills_of(contact.own), needed, contact.medium == "voice")
         if key in self._seen or len(self._seen) >= SEEN_MAX:
             return False
         self._seen[key] = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from msgspec.structs import replace
 
-from libs.common.events.values import Requirement, SkillNeed
+from libs.common.events.values import RelaxStep, Requirement, SkillNeed
 
 Skills = Mapping[str, int]
 PUBLIC: Requirement = Requirement(all=(SkillNeed(skill="public"),))
@@ -33,6 +34,11 @@ def speaking(requirement: Requirement, language: str | None, level: int) -> Requ
         return requirement
     speaks = SkillNeed(skill=f"lang:{language.partition('-')[0]}", level=level)
     return replace(requirement, all=(*requirement.all, speaks))
+
+
+def passed_at_once(relax: Sequence[RelaxStep]) -> int:
+    """How many steps pass with the queueing: what is asked for before them says who goes first, not who can."""
+    return sum(1 for _ in takewhile(lambda step: not step.after_seconds, relax))
 
 
 def meets(skills: Skills, requirement: Requirement | None) -> bool:

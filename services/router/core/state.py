@@ -185,6 +185,9 @@ class Contact:
     strikes: int = 0
     repeat_of: str | None = None
     linked_to: str | None = None
+    consult_of: str | None = None
+    consults: tuple[str, ...] = ()
+    """Those of it that are open, in the order in which they were asked for."""
     last_agent: str | None = None
     last_agent_until: int | None = None
     reach: int = 1
@@ -305,15 +308,9 @@ class Target:
 
 Entity = Pool | Policy | Pace | Queue | Agent | Contact | Closed | Target
 ENTITIES: Final[dict[str, type[Entity]]] = {
-    "pool": Pool,
-    "policy": Policy,
-    "pace": Pace,
-    "queue": Queue,
-    "agent": Agent,
-    "contact": Contact,
-    "closed": Closed,
+    "pool": Pool, "policy": Policy, "pace": Pace, "queue": Queue, "agent": Agent, "contact": Contact, "closed": Closed,
     "target": Target,
-}
+}  # fmt: skip
 
 
 def requirement_at(contact: Contact, step: int) -> Requirement:

@@ -32,7 +32,7 @@ from services.router.core.state import Contact, Offer, Queue, Rules, first_choic
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
 """The resolution of a contact that goes on in another pool."""
-Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback"]
+Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"]
 
 
 def queued(
@@ -56,7 +56,7 @@ def queued(
         account=contact.account, channel=contact.channel, medium=contact.medium,
         visibility=signals.visibility, customer_id=contact.customer_id, opened_at=contact.opened_at,
         waiting_since=since, tier=signals.tier, strikes=signals.strikes, repeat_of=contact.repeat_of,
-        linked_to=contact.linked_to,
+        linked_to=contact.linked_to, consult_of=contact.consult_of,
         last_agent=last_agent,
         last_agent_until=next((until for until in holds if until is not None), None),
         reach=signals.reach, sentiment=signals.sentiment, language=signals.language, topics=signals.topics,

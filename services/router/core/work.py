@@ -11,6 +11,7 @@ from libs.common.events.commands import (
     BreakOut,
     CloseContact,
     CompleteWrapUp,
+    Consult,
     ContactCommand,
     ExtendWrapUp,
     ParkContact,
@@ -21,6 +22,7 @@ from libs.common.events.commands import (
 from libs.common.events.escalations import EscalationRaised
 from libs.common.events.routing import ContactWrapUpExtended
 from services.router.core.arrivals import rescored, since_unanswered
+from services.router.core.consults import asks_of_consult, on_consult, speaks_for
 from services.router.core.facts import ParkEnded, PrioritySet, WrapUpDue
 from services.router.core.floor import Floor
 from services.router.core.groups import on_break_out
@@ -53,8 +55,10 @@ def on_contact_command(floor: Floor, command: ContactCommand, now: int) -> Event
     contact = floor.contacts.get(command.contact_id)
     if contact is None:
         return gone(floor, command, now)
-    if command.agent_id not in (None, contact.agent_id):
+    if command.agent_id is not None and not speaks_for(floor, contact.agent_id, command):
         return refused(command, now, 403, "forbidden", contact_state(contact))
+    if contact.consult_of is not None and not asks_of_consult(command):
+        return refused(command, now, 409, "is_consult", contact_state(contact))
     match command:
         case CloseContact(): return on_close(floor, contact, command, now)
         case AbandonContact(): return on_abandon(floor, contact, command, now)
@@ -63,6 +67,7 @@ def on_contact_command(floor: Floor, command: ContactCommand, now: int) -> Event
         case ReleaseContact(): return on_release(floor, contact, command, now)
         case BreakOut(): return on_break_out(floor, contact, command, now)
         case SetPriority(): return on_set_priority(floor, contact, command, now)
+        case Consult(): return on_consult(floor, contact, command, now)
         case _: return on_move(floor, contact, command, now)
 
 
@@ -71,7 +76,7 @@ def gone(floor: Floor, command: ContactCommand, now: int) -> Events:
     state = state_of(floor, command.contact_id)
     if state is None:
         return refused(command, now, 404, "not_found")
-    own = command.agent_id is None or state["agent"] in (None, command.agent_id)
+    own = command.agent_id is None or state["agent"] is None or speaks_for(floor, state["agent"], command)
     if state["state"] == CLOSED_BY.get(type(command)) and own:
         return (done(command, now, state),)
     return refused(command, now, 409, "conflict", state)

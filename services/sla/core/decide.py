@@ -134,6 +134,8 @@ def on_reach_changed(state: Sla, change: ReachChanged) -> tuple[Event, ...]:
 
 
 def on_queued(state: Sla, queued: ContactQueued) -> tuple[Event, ...]:
+    if queued.consult_of is not None:
+        return ()  # The customer is promised what the contact is that help is asked for.
     known = state.contact(queued.key, queued.contact_id)
     if known is not None and (known.entered or known.ended_at is not None):
         return ()  # Transferred, released or resumed: what was promised at entry stands.

@@ -218,15 +218,16 @@ def leases_and_offers_end() -> Iterator[Step]:
 
 
 def moved() -> Iterator[Step]:
-    """Given to a colleague, referred to another department, called back."""
+    """Given to a colleague who asks for help with it, referred to another department, called back."""
     yield presence("ann", "available", "back")
-    yield post(7)
-    yield command(commands.AssignContact, contact_id=con(7), to_agent="ann", forced=True)
-    yield command(commands.TransferContact, contact_id=con(7), agent_id="ann", to_queue="everyone")
+    yield post(30)
+    yield command(commands.AssignContact, contact_id=con(30), to_agent="ann", forced=True)
+    yield command(commands.Consult, contact_id=con(30), agent_id="ann", to_queue="social")
+    yield command(commands.TransferContact, contact_id=con(30), agent_id="ann", to_queue="everyone")
     yield command(
-        commands.ReferContact, contact_id=con(7), to_pool="sales", to_queue="leads", closes=False
+        commands.ReferContact, contact_id=con(30), to_pool="sales", to_queue="leads", closes=False
     )
-    yield command(commands.CallBack, contact_id=con(7), callback_at=1_796_000_000 * SECOND)
+    yield command(commands.CallBack, contact_id=con(30), callback_at=1_796_000_000 * SECOND)
 
 
 def interrupted() -> Iterator[Step]:

@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "IdentityBody": {"channel": "x", "address": "somebody"}, "AgentBody": {}, "QueueBody": {}, "PoolBody": {},
     "PolicyBody": {}, "TargetBody": {"metric": "first_response", "seconds": 1}, "CalendarBody": {"hours": "24/7"},
     "AccountBody": {"provider": "generic"}, "KeyWanted": {"role": "viewer"}, "WorkspaceWanted": {"name": "mine"},
+    "ConsultBody": {"queue": "everyone"},
     "SubscriptionBody": {"to": {"webhook": "https://example.com/"}, "events": ["*"]},
     "TransferBody": {"queue": "everyone"}, "AssignBody": {"agent": "ann", "forced": True},
     "ReferBody": {"pool": "bolt-pool", "queue": "bolt-queue"}, "DrainBody": {"to": "everyone"},

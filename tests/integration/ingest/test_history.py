@@ -10,7 +10,14 @@ from libs.common.events import ROUTING, pool_key
 from libs.common.events.codec import instant
 from libs.common.events.contacts import ContactOpened, ContactWithdrawn, MessageAdded
 from libs.common.events.escalations import TargetBreached
-from libs.common.events.routing import ContactAssigned, ContactClosed, ContactOffered, ContactQueued
+from libs.common.events.routing import (
+    ContactAssigned,
+    ContactClosed,
+    ContactOffered,
+    ContactQueued,
+    ContactReleased,
+    OfferWithdrawn,
+)
 from libs.common.log import Record
 from libs.common.log.port import Place
 from libs.common.postgres import Database
@@ -47,7 +54,17 @@ def offered(contact_id: str) -> ContactOffered:
 
 
 def closed(contact_id: str) -> ContactClosed:
-    return ContactClosed(key=KEY, at=NOW, contact_id=contact_id, resolution="solved")
+    return ContactClosed(key=KEY, at=NOW, contact_id=contact_id, agent_id="ann", resolution="solved")
+
+
+def released(contact_id: str) -> ContactReleased:
+    return ContactReleased(key=KEY, at=NOW, contact_id=contact_id, agent_id="ann", reason="released")
+
+
+def offer_ended(contact_id: str) -> OfferWithdrawn:
+    return OfferWithdrawn(
+        key=KEY, at=NOW, contact_id=contact_id, offer_id="o", agent_id="ann", reason="consult_ended"
+    )
 
 
 def breached(contact_id: str, at: int = NOW) -> TargetBreached:
@@ -122,6 +139,24 @@ async def test_an_agent_reads_what_is_offered_to_or_owned_by_them(house: House) 
     await house.publish(assigned(contact.contact_id, "bob"), sequence=2)
     assert (await house.call("GET", path, "default.agent")).status_code == 404
     assert (await house.call("GET", path, "default.viewer")).status_code == 200
+
+
+@pytest.mark.parametrize("end", [closed, released, offer_ended], ids=lambda end: end.__name__)
+async def test_who_is_asked_for_help_reads_the_conversation_until_the_consult_ends(house: House, end: Any) -> None:
+    await house.put_account()
+    contact = await opened(house, "1")
+    await house.publish(assigned(contact.contact_id, "bob"))
+    consult = f"{contact.contact_id}.consult.2"
+    paths = [f"/v1/contacts/{one}/messages" for one in (contact.contact_id, consult)]
+    assert [(await house.call("GET", path, "default.agent")).status_code for path in paths] == [404, 404]
+    await house.publish(offered(consult))
+    if end is not offer_ended:
+        await house.publish(assigned(consult), sequence=2)
+    said = [(await house.call("GET", path, "default.agent")).json() for path in paths]
+    assert said[0]["items"] == said[1]["items"] != []
+    await house.publish(end(consult), sequence=3)
+    assert [(await house.call("GET", path, "default.agent")).status_code for path in paths] == [404, 404]
+    assert (await opened(house, "2")).last_agent == "bob"
 
 
 async def test_waiting_tells_the_queue(house: House) -> None:

@@ -21,7 +21,8 @@ WIDE, VIP = {"field": "reach", "op": "gte", "value": 1000}, {"field": "attribute
 CARE: dict[str, Any] = {
     "order": 10, "when": {"all": [WIDE, {"not": VIP}]},
     "hours": "Mo-Su 08:00-22:00; PH off", "timezone": "Europe/Rome", "country": "IT", "subdivision": None,
-    "closed": "overflow", "overflow": {"queue": "everyone", "after_seconds": 900, "longer_than": 100},
+    "closed": "overflow",
+    "overflow": {"queue": "everyone", "after_seconds": 900, "longer_than": 100, "wait_over_seconds": None},
     "max_length": 200,
 }  # fmt: skip
 

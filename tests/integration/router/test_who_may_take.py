@@ -10,8 +10,8 @@ from tests.integration.router.site import Site
 PUBLIC = {"all": [{"skill": "public", "level": 1}]}
 SPECIALISTS: dict[str, Any] = {
     "order": 1, "match": {"channel": "x"}, "requirement": {"all": [{"skill": "tax", "level": 3}]},
-    "relax": [{"after_seconds": 60, "requirement": PUBLIC, "skip": "nobody_available"},
-              {"after_seconds": 300, "requirement": PUBLIC, "skip": "never"}],
+    "relax": [{"after_seconds": 60, "requirement": PUBLIC, "skip": "nobody_available", "wait_over_seconds": 90},
+              {"after_seconds": 300, "requirement": PUBLIC, "skip": "never", "wait_over_seconds": None}],
     "language_skill": True, "language_level": 2, "fallback_queue": None,
 }  # fmt: skip
 

@@ -129,6 +129,7 @@ async def test_the_clocks_of_a_contact_have_the_contracts_shape(site: Site) -> N
     assert (clock["metric"], clock["state"], clock["remaining_seconds"]) == ("first_response", "running", 900)
     assert (clock["started_at"], clock["due_at"]) == ("2026-11-23T09:00:00Z", "2026-11-23T09:15:00Z")
     assert clock["steps"][1] == {"at": 1.0, "do": "notify", "to": "supervisors", "raised_at": None, "late": False}
+    assert await site.get("/v1/contacts/c1.consult.7/clocks") == clocks, "a consult shows what its customer is owed"
     assert (await site.get("/v1/contacts/c1/clocks", by="other/admin"))["items"] == []
 
 

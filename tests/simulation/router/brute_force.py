@@ -41,7 +41,7 @@ class BruteForce:
             case commands.CloseContact(): self.close(event.contact_id)
             case commands.ReleaseContact(): self.release(event.contact_id)
         self.settle()
-        return self.told()
+        return self.advance(self.now)
 
     def advance(self, until: int) -> list[Decision]:
         """What falls due until then, in order."""
@@ -69,7 +69,8 @@ class BruteForce:
         boost = min(250, int(sum(parts) + 0.5))
         one = Work(fact.contact_id, fact, self.queue, boost, min(fact.occurred_at, self.now), reach)
         one.relaxed_at = self.now
-        self.seen += [(one.needs(0), one.calls)] if (one.needs(0), one.calls) not in self.seen else []
+        kind = one.needs(one.relaxed_at_once()), one.calls
+        self.seen += [kind] if kind not in self.seen else []
         last = self.people.get(fact.last_agent or "")
         if last is not None and last.available and self.able(last, one, 0):
             promise, quarter = one.since + one.target - boost * one.target // 1_000, one.target // 4

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from libs.common.events import SECOND, Event, commands, contacts, routing
+from libs.common.events.consults import consulted
 from libs.common.events.values import BusinessHours, Match, Overflow, Predicate, Reach, Requirement, Skip
 from services.auditor.promises import Auditor, Violation
 from services.router.core.core import RouterCore
+from services.router.core.state import holders_of
 from tests.simulation.router import builders as b
 from tests.simulation.router.driver import PoolDriver
 
@@ -43,6 +45,8 @@ class Day:
         self.opened: list[str] = []
         self.restores = sorted(Random(-seed - 1).randrange(HOURS * 3_600) for _ in range(restores))
         self.diligent = False
+        self.help = Random(-seed - 11)
+        """Draws who asks whom for help with a contact."""
         self.doors = Random(-seed - 7)
         """Draws what queues do at their doors; the rest of the day is as it would be without."""
         self.load = Random(-seed - 8)
@@ -266,7 +270,8 @@ class Day:
         r = self.random
         after = r.randrange(10, 900)
         about: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": event.agent_id}
-        if r.random() < 0.5:
+        self._plan_consult(event, after)
+        if r.random() < 0.5 and consulted(event.contact_id) is None:
             self._soon(after // 2, b.response(event.contact_id, occurred_at=self.pool.now))
         end = b.make(commands.CloseContact, **about)
         if r.random() < 0.2 and not self.diligent:
@@ -275,6 +280,21 @@ class Day:
             goal = self.doors.choice(["q0", "everyone"])
             self._soon(after // 3, b.make(commands.TransferContact, **about, to_queue=goal))
         self._soon(after, end)
+
+    def _plan_consult(self, event: routing.ContactAssigned, until: int) -> None:
+        """Who has a contact asks a queue or a colleague, now and then; one of the two may end it, or something else."""
+        r, about = self.help, {"contact_id": event.contact_id, "agent_id": event.agent_id}
+        if r.random() < 0.3:
+            goal = r.choice([{"to_queue": r.choice(["q0", "q1", "everyone"])}, {"to_agent": r.choice(self.agents)}])
+            self._soon(r.randrange(until), b.make(commands.Consult, **about, **goal))
+        origin = consulted(event.contact_id)
+        if origin is not None:
+            speaker = r.choice([None, *self.agents])
+            said: dict[str, Any] = {"contact_id": event.contact_id, "agent_id": speaker}
+            one = r.choice([b.close(**said), b.make(commands.ReleaseContact, **said),
+                            b.make(commands.ParkContact, **said)])  # fmt: skip
+            other = b.make(commands.TransferContact, contact_id=origin, agent_id=None, to_agent=r.choice(self.agents))
+            self._soon(r.randrange(until), one if self.diligent or r.random() < 0.7 else other)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -308,6 +328,19 @@ class Day:
     def _do(self, *events: Event) -> None:
         for event in events:
             self._see(self.pool.receive(event))
+            self._look_at_consults()
+
+    def _look_at_consults(self) -> None:
+        """Whoever helps, helps somebody who has the contact and is somebody else."""
+        floor = self.pool.floor
+        for one in floor.contacts.values():
+            if one.consult_of is None or one.state == "wrap_up":
+                continue
+            origin = floor.contacts.get(one.consult_of)
+            stands = origin is not None and origin.state == "assigned" and one.id in origin.consults
+            if not stands or (origin is not None and origin.agent_id in holders_of(one)):
+                detail = f"{one.state} with {holders_of(one)} for {origin}"
+                self.violations.append(Violation("consult", self.pool.key, one.id, self.pool.now, detail))
 
     def _see(self, events: list[Event]) -> None:
         for emitted in self.pool.emitted[len(self.pool.emitted) - len(events) :]:

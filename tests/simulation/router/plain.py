@@ -45,6 +45,9 @@ class Work:
         step = self.relaxed if step is None else step
         return self.fact.requirement, self.queue.relax[step - 1].requirement if step else self.queue.requirement
 
+    def relaxed_at_once(self) -> int:
+        return len(list(takewhile(lambda step: step.after_seconds == 0, self.queue.relax)))
+
     def ahead(self) -> list[int]:
         """Steps that may be passed while nobody is there for those before."""
         steps = list(enumerate(self.queue.relax, 1))[self.relaxed :]

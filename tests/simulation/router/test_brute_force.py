@@ -39,9 +39,10 @@ capacities = st.fixed_dictionaries({
 
 
 def step(number: int, requirement: Requirement) -> RelaxStep:
-    """Some steps insist on their time, others are passed while nobody is there for those before."""
+    """Some steps insist on their time, others are passed while nobody is there for those before, or pass at once."""
     skip: Skip = "never" if requirement.none else "nobody_available"
-    return RelaxStep(after_seconds=30 * (number + 1), requirement=requirement, skip=skip)
+    after_seconds = 0 if requirement.any and not number else 30 * (number + 1)
+    return RelaxStep(after_seconds=after_seconds, requirement=requirement, skip=skip)
 
 
 queues = st.fixed_dictionaries({

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from libs.common.events.routing import AgentPresenceChanged, OfferAccepted
+from libs.common.events.consults import consulted
+from libs.common.events.routing import AgentPresenceChanged, ContactClosed, OfferAccepted
 from services.router.core.core import RouterCore
 from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
@@ -58,6 +59,8 @@ def test_the_days_have_what_they_are_for() -> None:
     """Racers, accepts by the queue, breaks and shift ends that wait for the last contact, people who don't answer."""
     emitted = [one.event for seed in range(20) for one in Day(seed).run().pool.emitted]
     seen = {getattr(event, "reason", None) for event in emitted} | {event.type for event in emitted}
+    ends = {event.resolution for event in emitted if isinstance(event, ContactClosed) and consulted(event.contact_id)}
+    assert {"solved", "consult_ended"} <= ends
     assert {"accepted_by_another", "missed_offers", "shift_ended", "break", "contact.wrap_up_extended"} <= seen
     assert any(isinstance(event, OfferAccepted) and event.automatic for event in emitted)
     assert any(isinstance(event, AgentPresenceChanged) and event.next_status for event in emitted)

@@ -101,6 +101,21 @@ def test_the_versatile_are_kept_free() -> None:
     assert [agent_id for _, agent_id in pool.offers()] == ["ann", "bob"]
 
 
+def test_who_is_wanted_and_not_waited_for_is_as_versatile_as_who_can_do_it() -> None:
+    """A step that passes at once says who goes first. Ann can do both languages, so Bob is spent before her."""
+
+    def speaking(language: str) -> Any:
+        rules = {"requirement": need(f"lang:{language}:4"), "relax": (relax(0, f"lang:{language}"),)}
+        return queue(language, match=Match(language=language), **rules)
+
+    pool = PoolDriver(speaking("it"), speaking("de"), agent("ann", "lang:it:5", "lang:de:2"), agent("bob", "lang:it:5"))
+    pool.receive(opened("con_de", language="de"), accept("con_de.offer.1"), close("con_de"))
+    pool.advance(1)
+    pool.receive(presence("ann", "away"), opened("con_it", language="it"), accept("con_it.offer.1", "bob"))
+    pool.receive(close("con_it"), presence("ann"))
+    assert chosen(pool, language="it") == "bob", "though Ann's last assignment is longer ago"
+
+
 def test_longest_since_the_last_assignment() -> None:
     pool = PoolDriver(agent("ann", "billing"), agent("bob", "billing"))
     for number, expected in enumerate(["ann", "bob", "ann", "bob"]):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from libs.common.events import SECOND, Event
-from libs.common.events.commands import CallBack, ParkContact, ReferContact, TransferContact
+from libs.common.events.commands import CallBack, Consult, ParkContact, ReferContact, TransferContact
+from libs.common.events.escalations import ClockEvent
 from libs.common.events.values import Match
 from tests.simulation.router.builders import accept, agent, make, opened, queue
 from tests.simulation.router.driver import PoolDriver
@@ -85,3 +86,16 @@ def test_a_linked_contacts_clock_starts_with_its_age() -> None:
     both.advance(60)
     both.receive(opened("con_1.linked.2", channel="x", occurred_at=NINE, linked_to="con_1"))
     assert both.sla.last("clock.started").due_at == NINE + 100 * SECOND
+
+
+def test_a_consult_is_promised_nothing_and_moves_no_clock() -> None:
+    both = Both(FIRST, target("any", seconds=60))
+    both.receive(opened(channel="x", visibility="private", occurred_at=NINE), accept("con_1.offer.1"))
+    both.receive(ask(Consult, to_queue="everyone"))
+    one = both.pool.events("contact.consulted")[-1].consult_id
+    both.receive(accept(f"{one}.offer.1"))
+    assert both.pool.contact(one).agent_id not in (None, both.pool.contact().agent_id)
+    both.advance(300)
+    clocks = [one.event for one in both.sla.envelopes if isinstance(one.event, ClockEvent)]
+    assert {event.contact_id for event in clocks} == {"con_1"}
+    assert both.sla.last("target.breached").at == NINE + 60 * SECOND
