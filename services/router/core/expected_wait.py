@@ -23,7 +23,7 @@ from libs.common.events.values import Capacity, Medium
 from services.router.core.desks import CapacityKey, Peers, Profile, cost
 from services.router.core.floor import Floor
 from services.router.core.pace import Pace
-from services.router.core.queues import Kind, Need, due_of
+from services.router.core.queues import Kind, Need, due_of, earlier_than
 from services.router.core.state import Contact
 
 SCALE: Final = 10**12
@@ -100,10 +100,8 @@ def shared(able: dict[Profile, int], need: Need) -> tuple[int, int]:
 
 
 def count_before(promises: Sequence[int], target: int, promise: int, own_target: int, now: int) -> int:
-    """How many of these, with one target and ascending promises, come first in the main order: who is early by
-    promise, who is late by lateness in targets. All in microseconds."""
-    late = now - promise
-    return bisect_left(promises, promise if late < 0 else now - late * target // own_target)
+    """How many of these, with one target and ascending promises, come first in the main order. All in microseconds."""
+    return bisect_left(promises, earlier_than(promise, own_target, target, now))
 
 
 def free_units(need: Need, kind: Kind) -> int:

@@ -16,7 +16,7 @@ from services.router.core.fronts import Fronts
 from services.router.core.incidents import Incidents
 from services.router.core.limits import BUCKETS_EMPTY_MAX, SEEN_MAX, SHARED_MAX
 from services.router.core.pace import Pace, bounds_wait
-from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, steps_ahead, top
+from services.router.core.queues import Asked, Bucket, BucketKey, Need, NeedKey, steps_ahead
 from services.router.core.requirements import for_anybody, meets, passed_at_once, skills_of
 from services.router.core.state import (
     Agent,
@@ -64,9 +64,9 @@ class Floor:
         self.buckets: dict[BucketKey, Bucket] = {}
         self.opening: dict[Bucket, None] = {}
         """Buckets that load may open to who meets a later step; their order decides nothing."""
-        self.fronts = Fronts()
         self.places: dict[str, Bucket] = {}
         """Waiting contact → its bucket."""
+        self.fronts = Fronts()
         self.lengths: dict[str, int] = {}
         """Queue → how many wait in it or are on offer."""
         self.held: dict[str, dict[str, Contact]] = {}
@@ -252,7 +252,7 @@ class Floor:
             bucket = self.places[contact.id] = self.bucket_of(contact)
             bucket.push(contact)
             self._live += bucket.live == 1
-            self._line_up(bucket)
+            self.fronts.line_up(bucket, self.contacts)
             self.short += bucket.short
             self.incidents.enter(contact)
         if contact.asked and contact.state == "waiting" and contact.unroutable != NOBODY_ANSWERS:
@@ -300,18 +300,12 @@ class Floor:
         if bucket is not None:
             bucket.forget(contact.id, self.contacts)
             self._live -= bucket.live == 0
-            self._line_up(bucket)
+            self.fronts.line_up(bucket, self.contacts)
             self.short -= bucket.short
         for agent_id in first_choices(contact.own, contact.last_agent):
             kept = self.held.get(agent_id, {})
             if kept.pop(contact.id, None) is not None and not kept:
                 del self.held[agent_id]
-
-    def _line_up(self, bucket: Bucket) -> None:
-        """Who is the first of the bucket may have changed; who is asked for beside others is in no line."""
-        before, bucket.front = bucket.front, top(bucket.main, self.contacts)
-        if not bucket.short and bucket.front != before:
-            self.fronts.replace(bucket, before, bucket.front)
 
     def flag(self, contact: Contact, reason: str | None) -> None:
         """Set or end the flag that nobody can or will take it."""

@@ -18,8 +18,12 @@ REWEIGHED_A_COMMIT: Final = 2_000
 """Waiting contacts that take new weights at once; more would hold up a commit."""
 EARLY_UNIT: Final = 1_000 * SECOND
 """The slack that counts as much as one whole target of lateness."""
+EXACT_BITS: Final = 128
+"""Enough to tell scores of targets up to 2^64 µs apart as whole numbers."""
 
 # The lanes.
+LOOKED_THROUGH_MAX: Final = 64
+"""Buckets that an agent serves: more aren't looked through for each pick."""
 AGEING_CREDIT_A_PICK: Final = 100
 AGEING_CREDIT_MAX: Final = 2_000
 AGEING_SHARE_PERCENT: Final = 95

@@ -2,9 +2,9 @@
 
 Contacts that fewer agents are being asked for than their queue wants are `short`: they have buckets of their own.
 
-Inside a bucket the order never changes with time, so each lane is a binary heap: by promise (`main`), by age
-(`ageing`), by reach (`express`). Nothing is searched for in a heap: an entry (order, contact id, version) is dead when
-its contact has another version by now, and is dropped when it comes to the top, or when most entries are dead.
+Inside a bucket the order never changes with time, so each lane is a binary heap. Nothing is searched for in a heap: an
+entry (order, contact id, version) is dead when its contact has another version by now, and is dropped when it comes to
+the top, or when most entries are dead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
-from services.router.core.limits import DEAD_ENTRIES_MIN, EARLY_UNIT, EXPRESS_REACH_MIN
+from services.router.core.limits import DEAD_ENTRIES_MIN, EARLY_UNIT, EXACT_BITS, EXPRESS_REACH_MIN
 from services.router.core.requirements import Skills, meets
 from services.router.core.state import Agent, Contact
 
@@ -32,6 +32,9 @@ NeedKey = tuple[Requirement | None, Requirement]
 Asked = tuple[tuple[str, int], ...]
 """(agent, shift), ascending."""
 BucketKey = tuple[NeedKey, str, Medium, int, Asked, bool, bool, tuple[Requirement, ...]]
+LANES: Final = range(3)
+MAIN, AGEING, EXPRESS = LANES
+"""By promise, by age, by reach."""
 Score = tuple[int, int]
 """Numerator and denominator: slack in units of 1,000 s while early, lateness in units of the target when late."""
 
@@ -94,8 +97,8 @@ class Line:
 
 class Bucket:
     __slots__ = (
-        "_line", "ageing", "asked", "channel", "express", "final", "front", "is_anybodys", "kind", "live", "main",
-        "medium", "needs", "short", "target",
+        "_line", "asked", "channel", "final", "firsts", "is_anybodys", "kind", "lanes", "live", "medium", "needs",
+        "short", "target",
     )  # fmt: skip
 
     def __init__(self, key: BucketKey, needs: tuple[Need, ...]) -> None:
@@ -107,11 +110,9 @@ class Bucket:
         self.is_anybodys = not self.asked and not needs[0].excluded
         """Nobody is excluded, and nobody was asked in vain."""
         self.live = 0
-        self.front: Entry | None = None
-        """The first entry of `main`, as the floor knows it."""
-        self.main: list[Entry] = []
-        self.ageing: list[Entry] = []
-        self.express: list[Entry] = []
+        self.lanes: tuple[list[Entry], ...] = tuple([] for _ in LANES)
+        self.firsts: list[Entry | None] = [None for _ in LANES]
+        """Who comes first in each lane, as the floor's lines have it."""
         self._line: Line | None = None
         """Kept from when somebody first asks: most buckets' contacts are never counted."""
 
@@ -126,10 +127,10 @@ class Bucket:
 
     def push(self, contact: Contact) -> None:
         self.live += 1
-        heappush(self.main, (promise_key(contact), contact.id, contact.version))
-        heappush(self.ageing, (contact.waiting_since, contact.id, contact.version))
+        heappush(self.lanes[MAIN], (promise_key(contact), contact.id, contact.version))
+        heappush(self.lanes[AGEING], (contact.waiting_since, contact.id, contact.version))
         if is_express(contact):
-            heappush(self.express, (-contact.reach, contact.id, contact.version))
+            heappush(self.lanes[EXPRESS], (-contact.reach, contact.id, contact.version))
         if self._line is not None:
             self._line.enter(contact.id, due_of(contact))
 
@@ -138,25 +139,20 @@ class Bucket:
         self.live -= 1
         if self._line is not None:
             self._line.leave(contact_id)
-        for heap in (self.main, self.ageing, self.express):
+        for heap in self.lanes:
             if len(heap) > DEAD_ENTRIES_MIN + 2 * self.live:
                 heap[:] = [entry for entry in heap if _alive(entry, contacts)]
                 heapify(heap)
 
     def living(self, contacts: Mapping[str, Contact]) -> list[Entry]:
         """An entry for everybody in it, in no order that decides."""
-        return [entry for entry in self.main if _alive(entry, contacts)]
+        return [entry for entry in self.lanes[MAIN] if _alive(entry, contacts)]
 
     def promises(self, contacts: Mapping[str, Contact]) -> Sequence[int]:
         """When its contacts are due, ascending, in microseconds."""
         if self._line is None:
             self._line = Line({entry[1]: entry[0] + self.target for entry in self.living(contacts)})
         return self._line.promises
-
-    def score(self, entry: Entry, now: int) -> Score:
-        """Of an entry of `main`."""
-        late = now - entry[0] - self.target
-        return (late, self.target) if late >= 0 else (late, EARLY_UNIT)
 
 
 def top(heap: list[Entry], contacts: Mapping[str, Contact]) -> Entry | None:
@@ -185,15 +181,31 @@ def due_of(contact: Contact) -> int:
     return promise_key(contact) + contact.target_seconds * SECOND
 
 
-def score_of(contact: Contact, now: int) -> Score:
-    target = contact.target_seconds * SECOND
-    late = now - promise_key(contact) - target
+def score_at(due: int, target: int, now: int) -> Score:
+    """Of what is due then. All in microseconds."""
+    late = now - due
     return (late, target) if late >= 0 else (late, EARLY_UNIT)
+
+
+def score_of(contact: Contact, now: int) -> Score:
+    return score_at(due_of(contact), contact.target_seconds * SECOND, now)
+
+
+def earlier_than(due: int, target: int, other: int, now: int) -> int:
+    """The moment before which a contact of the `other` target must be due to come before one that is due then in the
+    main order: who is early by promise, who is late by lateness in targets. All in microseconds."""
+    late = now - due
+    return due if late < 0 else now - late * other // target
 
 
 def is_higher(one: Score, other: Score) -> bool:
     """Whether one score is above the other, exactly: by cross-multiplication."""
     return one[0] * other[1] > other[0] * one[1]
+
+
+def exactly(score: Score) -> int:
+    """Orders scores as they are, equal ones alike: different fractions lie at least 1 / (unit · unit) apart."""
+    return (score[0] << EXACT_BITS) // score[1]
 
 
 def thousandths(score: Score) -> int:
