@@ -125,7 +125,8 @@ def in_order(floor: Floor, desk: Desk, sight: Sight, now: int) -> Iterator[Front
 def fronts_of(floor: Floor, agent: Agent, buckets: Iterable[Bucket], now: int) -> Iterator[Front]:
     for bucket in buckets:
         first = bucket.firsts[MAIN]
-        assert first is not None and floor.places.get(first[1]) is bucket, "who comes first in a bucket waits there"
+        assert first is not None, "in what fits somebody waits"
+        assert floor.places.get(first[1]) is bucket, "who comes first in a bucket waits there"
         yield front(floor, agent, first[1], first[0] + bucket.target, bucket.target, now)
 
 
