@@ -123,15 +123,21 @@ class World(Counter):
     # -- what is measured ---------------------------------------------------------------------------------------
 
     def pick(self) -> float:
-        """Seconds in which an agent whose work is done gets something else."""
+        """Seconds in which an agent whose work is done gets something else. Who finds nothing isn't counted."""
+        seconds = None
+        while seconds is None:
+            seconds = self._turn()
+        return seconds
+
+    def _turn(self) -> float | None:
         self.churn()
         self.take(self._close(self._busy()))
-        begin = process_time()
+        before, begin = self.waiting, process_time()
         self.settle()
-        seconds = process_time() - begin
+        seconds, found = process_time() - begin, self.waiting < before
         self.go_on()
         self.write()
-        return seconds
+        return seconds if found else None
 
     def arrive(self) -> float:
         """Seconds in which a chat or a call is queued and finds its agent, who is soon done with it."""
