@@ -34,9 +34,10 @@ EXACTING_SHARE: Final = 0.05
 
 
 class World(Counter):
-    def __init__(self, agents: int, requirements: int, seed: int = 1) -> None:
+    def __init__(self, agents: int, requirements: int, declined_share: float = DECLINED_SHARE) -> None:
         super().__init__()
-        self.random = Random(seed)
+        self.random = Random(1)
+        self.declined_share = declined_share
         self.opened = 0
         self.kept: dict[str, Entity | None] | None = None
         """What the state topic would hold, once somebody wants to know."""
@@ -105,7 +106,7 @@ class World(Counter):
     def answer(self) -> None:
         while asked := self._offered():
             contact, offer = asked
-            kind = commands.DeclineOffer if self.random.random() < DECLINED_SHARE else commands.AcceptOffer
+            kind = commands.DeclineOffer if self.random.random() < self.declined_share else commands.AcceptOffer
             self.run(kind(key=KEY, at=self.now, command_id="", actor="", offer_id=offer_id(contact, offer)))
 
     def _offered(self) -> tuple[Contact, int] | None:
@@ -129,9 +130,15 @@ class World(Counter):
             seconds = self._turn()
         return seconds
 
-    def _turn(self) -> float | None:
+    def finish(self) -> Desk:
+        """An agent's work is done; they haven't picked yet."""
         self.churn()
-        self.take(self._close(self._busy()))
+        contact_id, desk = self._busy()
+        self.take(self._close(contact_id))
+        return desk
+
+    def _turn(self) -> float | None:
+        self.finish()
         before, begin = self.waiting, process_time()
         self.settle()
         seconds, found = process_time() - begin, self.waiting < before
@@ -159,7 +166,7 @@ class World(Counter):
             self.run(self._presence(agent_id, "away" if here else "available"))
             self.go_on()
 
-    def _busy(self) -> str:
+    def _busy(self) -> tuple[str, Desk]:
         """A written contact that an available agent works on."""
         while True:
             agent_id = self.random.choice(self.agents)
@@ -169,7 +176,7 @@ class World(Counter):
                 self.go_on()
             written = (one.id for one in desk.held.values() if one.medium == "async" and one.state == "assigned")
             if (found := next(written, None)) is not None:
-                return found
+                return found, desk
 
     def _close(self, contact_id: str) -> Command:
         return commands.CloseContact(key=KEY, at=self.now, command_id="", actor="", contact_id=contact_id)

@@ -8,7 +8,6 @@ it is early, and so does the customer's last agent while it is held for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from services.router.core.desks import Desk, Peers, Profile, can_ever_hold
 from services.router.core.floor import NOBODY_ANSWERS, Floor
 from services.router.core.limits import CALL_READY_HALF_POINTS, REGRET_HALF_POINTS_MIN, RUNNERS_UP_MAX
 from services.router.core.policy import is_early
-from services.router.core.queues import Asked, Bucket, Kind, Need, steps_open
+from services.router.core.queues import MAIN, Asked, Bucket, Kind, Need, half_points, score_at, steps_open
 from services.router.core.requirements import lacks
 from services.router.core.state import Contact, first_choices, requirement_at
 
@@ -135,17 +134,17 @@ def rank(
     """The best first; `wanted` is the proficiency that goes before, where able agents may lack it."""
     if len(able) == 1:
         return able
-    tops, own = floor.fronts.tops(now), floor.places.get(contact.id)
-    wanted_by = cache(lambda profile, calls: most_wanted(profile, tops, own, calls=calls))
+    own = floor.places.get(contact.id)
+    wanted_by = cache(lambda profile, calls: most_wanted(floor, profile, own, now, calls=calls))
 
     def order(one: Candidate) -> tuple[int, int, int, int, int, int, str]:
-        met = wanted is None or one.peers.profile in wanted.profiles
+        peers, profile = one.peers, one.peers.profile
         return (
-            0 if met else 1,
-            regret(one.peers, contact, wanted_by(one.peers.profile, not one.peers.chats)),
-            held(one.peers, contact),
-            0 if contact.rules.queue in one.peers.preferred else 1,
-            one.peers.profile.versatility,
+            0 if wanted is None or profile in wanted.profiles else 1,
+            regret(peers, contact, wanted_by(profile, not peers.chats)),
+            held(peers, contact),
+            0 if contact.rules.queue in peers.preferred else 1,
+            profile.versatility,
             one.last_assigned_at,
             one.agent_id,
         )
@@ -153,14 +152,20 @@ def rank(
     return sorted(able, key=order)
 
 
-def most_wanted(profile: Profile, tops: Iterable[tuple[int, Bucket]], own: Bucket | None, *, calls: bool) -> int:
+def most_wanted(floor: Floor, profile: Profile, own: Bucket | None, now: int, *, calls: bool) -> int:
     """The highest score, in half points, of what already waits and these agents could serve, perhaps without calls."""
-    for half_points, bucket in tops:
-        if half_points <= REGRET_HALF_POINTS_MIN:
-            break
-        if bucket is not own and profile.serves(bucket) and (calls or bucket.medium != "voice"):
-            return half_points
-    return REGRET_HALF_POINTS_MIN
+    highest = REGRET_HALF_POINTS_MIN
+    for line in floor.fronts.lines(MAIN):
+        served = profile.buckets.get(line.kind)
+        if not served or not line.buckets or (line.kind[1] == "voice" and not calls):
+            continue
+        along = line.along(served)
+        first = next(along, None)
+        if first is own:
+            first = next(along, None)
+        if first is not None and (place := first.firsts[MAIN]) is not None:
+            highest = max(highest, half_points(score_at(place[0] + line.target, line.target, now)))
+    return highest
 
 
 def regret(peers: Peers, contact: Contact, highest: int) -> int:
@@ -185,17 +190,14 @@ def held(peers: Peers, contact: Contact) -> int:
 
 def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> dict[str, int]:
     """How many agents could not be chosen, by reason."""
-    roster = sum(profile.size for profile in floor.profiles.values())
     able = sum(profile.size for profile in need.profiles)
-    here = room = 0
-    for profile in need.profiles:
-        for peers in profile.peers.values():
-            here += len(peers.members)
-            room += len(peers.members) if peers.has_room(kind) else 0
+    here = sum(profile.here for profile in need.profiles)
+    groups = (peers for profile in need.profiles for peers in profile.peers.values())
+    room = sum(len(peers.members) for peers in groups if peers.has_room(kind))
     out = (floor.desks.get(agent) for agent in sorted(need.excluded))
     excluded = sum(desk is not None and desk.has_room(kind) and desk.profile in need.profiles for desk in out)
     counts = {
-        "skill": roster - able, "not_available": able - here, "at_capacity": here - room, "asked": len(asked),
+        "skill": floor.roster - able, "not_available": able - here, "at_capacity": here - room, "asked": len(asked),
         "excluded": excluded,
     }  # fmt: skip
     return {reason: count for reason, count in counts.items() if count}

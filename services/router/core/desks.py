@@ -88,9 +88,6 @@ class Profile:
         if not desks:
             del self.desks[desk.capacity]
 
-    def serves(self, bucket: Bucket) -> bool:
-        return bucket in self.buckets.get(bucket.kind, ())
-
     def can_ever_hold(self, kind: Kind, without: frozenset[str]) -> bool:
         """Whether somebody of these, without any work, has room for one."""
         firsts = (_first(desks, without) for desks in self.desks.values())
@@ -162,6 +159,8 @@ class Peers:
 
     def first(self, without: frozenset[str]) -> tuple[int, str] | None:
         """The member who was given work longest ago and isn't among `without`."""
+        if not without:
+            return self.members[0]
         return next((member for member in self.members if member[1] not in without), None)
 
 

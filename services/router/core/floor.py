@@ -56,6 +56,8 @@ class Floor:
         self.queue_order: list[Queue] = []
         self.desks: dict[str, Desk] = {}
         self.profiles: dict[ProfileKey, Profile] = {}
+        self.roster = 0
+        """How many agents there are, available or not."""
         self.contacts: dict[str, Contact] = {}
         self.closed: dict[str, Closed] = {}
         self.heads: dict[str, str] = {}
@@ -114,6 +116,7 @@ class Floor:
         if not desk.agent.deleted:
             desk.profile = self._profile(desk.agent)
             desk.profile.join(desk)
+            self.roster += 1
         desk.sit_down()
 
     def _leave_profile(self, desk: Desk) -> None:
@@ -121,6 +124,7 @@ class Floor:
         if profile is None:
             return
         profile.leave(desk)
+        self.roster -= 1
         if not profile.desks:
             self._drop_profile(profile)
 

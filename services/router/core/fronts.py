@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import merge
 from itertools import islice
-from typing import TypeVar
 
-from services.router.core.queues import LANES, MAIN, Bucket, Entry, Kind, half_points, score_at, top
+from services.router.core.queues import LANES, Bucket, Entry, Kind, top
 from services.router.core.state import Contact
-
-V = TypeVar("V")
 
 
 class Line:
@@ -47,11 +43,6 @@ class Line:
         """Those among `served`, in order; perhaps only those whose place in the lane is before this one."""
         end = None if before is None else bisect_left(self.entries, (before,))
         return filter(served.__contains__, islice(self.buckets, end))
-
-    def scored(self, now: int) -> Iterator[tuple[int, Bucket]]:
-        """(half points, bucket), where the lane is the main one."""
-        for entry, bucket in zip(self.entries, self.buckets, strict=True):
-            yield half_points(score_at(entry[0] + self.target, self.target, now)), bucket
 
 
 class Fronts:
@@ -85,26 +76,3 @@ class Fronts:
         if line is None:
             line = self._lines[lane][key] = Line(*key)
         return line
-
-    def tops(self, now: int) -> Iterable[tuple[int, Bucket]]:
-        """(half points, bucket) of all first contacts, the highest first; equal ones in an order that decides
-        nothing."""
-        return Lazily(merge(*(line.scored(now) for line in self.lines(MAIN)), key=_falling))
-
-
-def _falling(top: tuple[int, Bucket]) -> int:
-    return -top[0]
-
-
-class Lazily(Iterable[V]):
-    """What many walk along from the beginning, computed as far as one of them went."""
-
-    def __init__(self, rest: Iterator[V]) -> None:
-        self._known: list[V] = []
-        self._rest = rest
-
-    def __iter__(self) -> Iterator[V]:
-        yield from self._known
-        for one in self._rest:
-            self._known.append(one)
-            yield one

@@ -12,7 +12,6 @@ import pytest
 
 from libs.common.events.consults import consulted
 from libs.common.events.routing import AgentPresenceChanged, ContactClosed, OfferAccepted
-from services.router.core import sight
 from services.router.core.core import RouterCore
 from tests.simulation.router.broken import BROKEN
 from tests.simulation.router.day import Day
@@ -37,15 +36,6 @@ def test_a_restored_core_decides_the_same(seed: int) -> None:
     for one, other in zip(whole.pool.emitted, restored.pool.emitted, strict=False):
         assert one == other, f"seed {seed}"
     assert len(whole.pool.emitted) == len(restored.pool.emitted), f"seed {seed}"
-
-
-@pytest.mark.parametrize("seed", range(max(5, DAYS // 10)))
-def test_along_the_lines_an_agent_finds_what_looking_into_every_bucket_finds(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_through = Day(seed).run()
-    monkeypatch.setattr(sight, "LOOKED_THROUGH_MAX", 0)
-    assert Day(seed).run().pool.emitted == looked_through.pool.emitted, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", range(10))
