@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.progress import Progress
 
-from benchmarks import latency, loop, picks, takeover
+from benchmarks import decisions, latency, loop, picks, takeover
 from tests.kafka.kafka_broker import KafkaBroker
 
 Row = tuple[str, str, str]
@@ -50,6 +51,17 @@ def picks_row(sizes: Sizes) -> Iterator[Row]:
         p50, p99 = picks.quantiles(picks.measure(bench, sizes.picks)[0])
         shown.append(f"{p50 * 1e6:.0f} / {p99 * 1e6:.0f} µs with {depth:,}")
     yield f"a pick, p50 / p99, with {FEW:,} and with {sizes.waiting:,} waiting", "picks", ", ".join(shown)
+
+
+def decision_rows(sizes: Sizes) -> Iterator[Row]:
+    """The ends of the curves to their base."""
+    with Progress(console=Console(stderr=True)) as progress:
+        points = decisions.curves(sizes.waiting, sizes.picks, progress)
+    last = {point.curve: point for point in points}
+    few = dict(zip(decisions.CURVES, decisions.BASE, strict=True))
+    for curve, found in decisions.ends(points).items():
+        many = getattr(last[curve], curve)
+        yield f"the cost of a decision with {many:,} {curve} ÷ with {few[curve]:,}", "decisions", found
 
 
 async def loops(sizes: Sizes) -> list[tuple[float, float]]:
@@ -87,7 +99,9 @@ def takeover_rows(sizes: Sizes) -> Iterator[Row]:
         yield f"take-over after {how}: the longest wait for a decision, median / max", "takeover", shown
 
 
-BENCHMARKS: tuple[Callable[[Sizes], Iterator[Row]], ...] = (loop_row, picks_row, latency_rows, takeover_rows)
+BENCHMARKS: tuple[Callable[[Sizes], Iterator[Row]], ...] = (
+    loop_row, picks_row, decision_rows, latency_rows, takeover_rows,
+)  # fmt: skip
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ from services.router.core.state import Entity
 WAITING: Final = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 AGENTS: Final = (10, 100, 1_000, 5_000, 15_000)
 REQUIREMENTS: Final = (1, 10, 100, 500, 2_000)
+CURVES: Final = ("waiting", "agents", "requirements")
 BASE: Final = (1_000, 100, 10)
 """Waiting contacts, agents, requirements."""
 ENOUGH: Final = 10_000
@@ -62,6 +63,12 @@ class Point(NamedTuple):
     cost: Cost
     kilobytes: float | None
     """Memory a waiting contact; None where too few wait to tell."""
+
+
+def curves(most: int, count: int, progress: Progress) -> list[Point]:
+    """All three, with so many waiting at most."""
+    depths = [depth for depth in WAITING if depth <= most]
+    return waiting_curve(depths, count, progress) + other_curves(most, count, progress)
 
 
 def waiting_curve(depths: Sequence[int], count: int, progress: Progress) -> list[Point]:
@@ -160,23 +167,21 @@ def table(points: Sequence[Point]) -> Table:
     return shown
 
 
-def ends(points: Sequence[Point]) -> list[str]:
-    """Each curve from the base to its end, against the promise."""
-    base, said = base_of(points), []
-    for curve in dict.fromkeys(point.curve for point in points):
-        last = [point for point in points if point.curve == curve][-1]
+def ends(points: Sequence[Point]) -> dict[str, str]:
+    """Each curve's end to the base, against the promise."""
+    base, said = base_of(points), {}
+    for last in {point.curve: point for point in points}.values():
         pick, pick_most, arrival, arrival_most = ratios(last, base)
         kept = "kept" if max(ratios(last, base)) <= RATIO_MAX else "NOT kept"
         found = f"pick × {pick:.2f}, p99 × {pick_most:.2f}; arrival × {arrival:.2f}, p99 × {arrival_most:.2f}"
-        said.append(f"over {curve}: {found} (at most {RATIO_MAX:g}: {kept})")
+        said[last.curve] = f"{found} (at most {RATIO_MAX:g}: {kept})"
     return said
 
 
 def plot(points: Sequence[Point], file: Path) -> None:
     """The three curves side by side, medians and p99 over size, both logarithmic."""
     figure = Figure(figsize=(12, 4), layout="constrained")
-    names = ("waiting", "agents", "requirements")
-    for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+    for axes, name in zip(figure.subplots(1, len(CURVES), sharey=True), CURVES, strict=True):
         curve = [point for point in points if point.curve == name]
         sizes = [getattr(point, name) for point in curve]
         for label, colour in (("pick", "C0"), ("arrival", "C1")):
@@ -196,15 +201,13 @@ def main() -> None:
     options.add_argument("--count", type=int, default=500, help="picks and arrivals measured at each point")
     options.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as PNG or SVG")
     chosen = options.parse_args()
-    depths = [depth for depth in WAITING if depth <= chosen.most]
     console = Console(width=WIDTH)
     with Progress(console=Console(stderr=True)) as progress:
-        points = waiting_curve(depths, chosen.count, progress)
-        points += other_curves(chosen.most, chosen.count, progress)
+        points = curves(chosen.most, chosen.count, progress)
         seconds, restored = restore(min(RESTORED, chosen.most), progress)
     console.print(table(points))
-    for line in ends(points):
-        console.print(line)
+    for curve, found in ends(points).items():
+        console.print(f"over {curve}: {found}")
     each = [point.kilobytes for point in points if point.kilobytes is not None]
     if each:
         console.print(f"memory: {each[-1]:.2f} kB a waiting contact (at most {KILOBYTES_MAX:g})")

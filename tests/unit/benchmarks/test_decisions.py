@@ -63,8 +63,9 @@ def test_ratios_are_to_the_base_and_a_broken_promise_is_said(tmp_path: Path) -> 
     points = [Point("waiting", *decisions.BASE, cost(1e-4), None), Point("waiting", 10_000, 100, 10, cost(2e-4), 1.2)]
     points += [Point("agents", 1_000, 15_000, 10, cost(1e-4), None)]
     points += [Point("requirements", 10_000, 100, 2_000, cost(4e-4), None)]
-    assert [line.rpartition(": ")[2] for line in decisions.ends(points)] == ["kept)", "kept)", "NOT kept)"]
-    assert "pick × 4.00" in decisions.ends(points)[2]
+    said = decisions.ends(points)
+    assert [line.rpartition(": ")[2] for line in said.values()] == ["kept)", "kept)", "NOT kept)"]
+    assert "pick × 4.00" in said["requirements"]
     assert decisions.table(points).row_count == len(points)
     decisions.plot(points, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
