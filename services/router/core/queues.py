@@ -78,26 +78,26 @@ def steps_ahead(contact: Contact) -> Iterator[int]:
     return takewhile(lambda step: contact.rules.relax[step - 1].skip == "nobody_available", ahead)
 
 
-class Line:
-    """Promises of a bucket's contacts, ascending: to count those before one without looking at them."""
+class Promises:
+    """When a bucket's contacts are due: to count those before one without looking at them."""
 
-    __slots__ = ("_of", "promises")
+    __slots__ = ("_of", "ascending")
 
     def __init__(self, promises: Mapping[str, int]) -> None:
         self._of = dict(promises)
-        self.promises = sorted(promises.values())
+        self.ascending = sorted(promises.values())
 
     def enter(self, contact_id: str, promise: int) -> None:
         self._of[contact_id] = promise
-        insort(self.promises, promise)
+        insort(self.ascending, promise)
 
     def leave(self, contact_id: str) -> None:
-        del self.promises[bisect_left(self.promises, self._of.pop(contact_id))]
+        del self.ascending[bisect_left(self.ascending, self._of.pop(contact_id))]
 
 
 class Bucket:
     __slots__ = (
-        "_line", "asked", "channel", "final", "firsts", "is_anybodys", "kind", "lanes", "live", "medium", "needs",
+        "_promises", "asked", "channel", "final", "firsts", "is_anybodys", "kind", "lanes", "live", "medium", "needs",
         "short", "target",
     )  # fmt: skip
 
@@ -113,7 +113,7 @@ class Bucket:
         self.lanes: tuple[list[Entry], ...] = tuple([] for _ in LANES)
         self.firsts: list[Entry | None] = [None for _ in LANES]
         """Who comes first in each lane, as the floor's lines have it."""
-        self._line: Line | None = None
+        self._promises: Promises | None = None
         """Kept from when somebody first asks: most buckets' contacts are never counted."""
 
     @property
@@ -131,14 +131,14 @@ class Bucket:
         heappush(self.lanes[AGEING], (contact.waiting_since, contact.id, contact.version))
         if is_express(contact):
             heappush(self.lanes[EXPRESS], (-contact.reach, contact.id, contact.version))
-        if self._line is not None:
-            self._line.enter(contact.id, due_of(contact))
+        if self._promises is not None:
+            self._promises.enter(contact.id, due_of(contact))
 
     def forget(self, contact_id: str, contacts: Mapping[str, Contact]) -> None:
         """The contact has left: its entries are dead, and dead entries are dropped when there are too many."""
         self.live -= 1
-        if self._line is not None:
-            self._line.leave(contact_id)
+        if self._promises is not None:
+            self._promises.leave(contact_id)
         for heap in self.lanes:
             if len(heap) > DEAD_ENTRIES_MIN + 2 * self.live:
                 heap[:] = [entry for entry in heap if _alive(entry, contacts)]
@@ -150,9 +150,9 @@ class Bucket:
 
     def promises(self, contacts: Mapping[str, Contact]) -> Sequence[int]:
         """When its contacts are due, ascending, in microseconds."""
-        if self._line is None:
-            self._line = Line({entry[1]: entry[0] + self.target for entry in self.living(contacts)})
-        return self._line.promises
+        if self._promises is None:
+            self._promises = Promises({entry[1]: entry[0] + self.target for entry in self.living(contacts)})
+        return self._promises.ascending
 
 
 def top(heap: list[Entry], contacts: Mapping[str, Contact]) -> Entry | None:

@@ -24,7 +24,7 @@ class Sight:
 
     def __init__(self, floor: Floor, desk: Desk) -> None:
         peers = desk.peers
-        assert peers is not None, "only who is available picks"
+        assert peers is not None, "only who is available is looked for"
         self._floor, self._desk = floor, desk
         served = {kind: buckets for kind, buckets in peers.profile.buckets.items() if peers.has_room(kind)}
         few = sum(len(buckets) for buckets in served.values()) <= LOOKED_THROUGH_MAX
@@ -74,8 +74,7 @@ def fitting(floor: Floor, desk: Desk, *, short: bool = False) -> list[Bucket]:
     Of contacts that wait, or of those that are `short` of offers.
     """
     peers = desk.peers
-    if peers is None:
-        return []
+    assert peers is not None, "only who is available is looked for"
     own = [
         bucket
         for kind, buckets in peers.profile.buckets.items()
