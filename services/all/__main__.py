@@ -167,6 +167,7 @@ def import_(
 @app.command()
 def simulate(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON of worlds to route in.")],
+    others: Annotated[list[str] | None, typer.Argument(metavar="[POLICY]...", help="Further policies.")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="One of the file's; without it, all.")] = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="default, fifo, strict, edf, twilio, connect or a file of weights.")
@@ -179,8 +180,9 @@ def simulate(
     """Try a routing policy in made-up worlds on virtual time, beside others."""
     from services.simulator.command import CANNOT_SIMULATE, play_file
 
+    policies = [*(policy or []), *(others or [])]
     try:
-        results = play_file(file, scenarios=scenario or [], policies=policy or [], seeds=seeds, jobs=jobs, bar=err)
+        results = play_file(file, scenarios=scenario or [], policies=policies, seeds=seeds, jobs=jobs, bar=err)
     except CANNOT_SIMULATE as wrong:
         refuse(wrong)
     show_simulation(results, plot, as_json)

@@ -44,6 +44,14 @@ def test_the_table_has_a_row_per_policy_and_channel() -> None:
     assert all([policy, channel] in rows for policy in ("fifo", "edf") for channel in CHANNELS)
 
 
+@pytest.mark.parametrize("words", [
+    ("--policy", "fifo", "--policy", "edf"), ("--policy", "fifo,edf"), ("--policy", "fifo", "edf"),
+])  # fmt: skip
+def test_several_policies_are_named_in_any_usual_way(words: tuple[str, ...]) -> None:
+    answered = typed(EXAMPLE, *words, "--seeds", "1", "--json")
+    assert [result["policy"] for result in json.loads(answered.stdout)["results"]] == ["fifo", "edf"]
+
+
 def test_processes_change_no_number() -> None:
     words = ["simulate", str(EXAMPLE), "--policy", "default,fifo", "--seeds", "1,2", "--json"]
     alone, two = (CliRunner().invoke(app, [*words, "--jobs", jobs]).stdout for jobs in ("1", "2"))
