@@ -25,7 +25,7 @@ from rich.table import Table
 
 from libs.common.events import SECOND, Event, Settle, commands, contacts, routing
 from libs.common.events.escalations import TargetUpdated
-from libs.common.events.values import Capacity, Match, Reach, Requirement, SkillNeed
+from libs.common.events.values import Capacity, Match, QueueRules, Reach, Requirement, SkillNeed
 from services.router.core.core import RouterCore
 from services.router.core.partition import Partition
 from services.router.core.state import Contact
@@ -115,11 +115,11 @@ class Day:
         for name, seconds in TARGETS.items():
             self._feed(self._target(name, seconds))
         live = Requirement(all=(SkillNeed(skill="live"),))
-        for queue in (
-            {"queue_id": "social", "match": Match(visibility="public"), "order": 1},
-            {"queue_id": "live", "match": Match(medium=("voice", "live")), "order": 2, "requirement": live},
-        ):
-            self._feed(self._put(commands.PutQueue, **queue))
+        for queue_id, rules in {
+            "social": QueueRules(match=Match(visibility="public"), order=1),
+            "live": QueueRules(match=Match(medium=("voice", "live")), order=2, requirement=live),
+        }.items():
+            self._feed(self._put(commands.PutQueue, queue_id=queue_id, rules=rules))
         for number in range(r.randint(10, 14)):
             spoken = {f"lang:{one}": 4 for one in r.sample(("it", "en", "de"), r.choice([1, 2, 2]))} | {"lang:it": 4}
             skills = spoken | r.choice([{"public": 3}, {"live": 3}, {"public": 3, "live": 3}])

@@ -14,7 +14,17 @@ from typing import Final
 from benchmarks.picks import KEY, Counter
 from libs.common.events import SECOND, commands, contacts
 from libs.common.events.commands import Command
-from libs.common.events.values import Capacity, Match, Medium, Reach, RelaxStep, Requirement, SkillNeed, Visibility
+from libs.common.events.values import (
+    Capacity,
+    Match,
+    Medium,
+    QueueRules,
+    Reach,
+    RelaxStep,
+    Requirement,
+    SkillNeed,
+    Visibility,
+)
 from services.router.core.desks import Desk
 from services.router.core.state import Contact, Entity, offer_id
 
@@ -197,8 +207,8 @@ def some_needs(random: Random, profiles: list[dict[str, int]], count: int) -> li
 
 
 def exacting_queue(at: int) -> Command:
-    return commands.PutQueue(
-        key=KEY, at=at, command_id="", actor="", queue_id="exacting",
+    rules = QueueRules(
         match=Match(account="exacting"), requirement=Requirement(all=(SkillNeed(skill="senior"),)),
         relax=(RelaxStep(after_seconds=1, requirement=Requirement()),),
     )  # fmt: skip
+    return commands.PutQueue(key=KEY, at=at, command_id="", actor="", queue_id="exacting", rules=rules)

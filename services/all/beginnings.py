@@ -9,6 +9,7 @@ from libs.common.clock import Clock
 from libs.common.commands import Commands, new_command_id
 from libs.common.events import pool_key
 from libs.common.events.commands import PutPool, PutQueue
+from libs.common.events.values import QueueRules
 from libs.common.pools import Pools
 
 FIRST_POOL: Final = "main"
@@ -31,7 +32,7 @@ def beginnings(commands: Commands, pools: Pools, clock: Clock) -> OnWorkspaceCre
                 command_id=new_command_id(),
                 actor=ACTOR,
                 queue_id=LAST_QUEUE,
-                order=LAST_QUEUE_ORDER,
+                rules=QueueRules(order=LAST_QUEUE_ORDER),
             ),
         ):
             await commands.run(command)

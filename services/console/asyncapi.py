@@ -36,7 +36,7 @@ def document(version: str) -> dict[str, Any]:
         "components": {
             "messages": {event.type: _message(event) for event in events},
             "messageTraits": {"cloudEvent": {"headers": _headers(), "bindings": {"kafka": _key()}}},
-            "schemas": {name: _wire(name, schema, events) for name, schema in schemas.items()},
+            "schemas": _wire_schemas(schemas, events),
         },
     }
 
@@ -78,12 +78,29 @@ def _key() -> dict[str, Any]:
     return {"key": {"type": "string", "description": "<workspace>/<pool>; <workspace>/* for what concerns every pool"}}
 
 
-def _wire(name: str, schema: dict[str, Any], events: list[type[Event]]) -> dict[str, Any]:
+def _wire_schemas(schemas: dict[str, Any], events: list[type[Event]]) -> dict[str, Any]:
+    """Every model as it stands in a record's value."""
+    by_name = {event.__name__: event for event in events}
+    inside = {_flat_model(event) for event in events}
+    return {
+        name: _wire(by_name[name], schema, schemas) if name in by_name else schema
+        for name, schema in schemas.items()
+        if name not in inside
+    }
+
+
+def _flat_model(event: type[Event]) -> str | None:
+    """The model whose fields stand beside the event's own."""
+    return next((field.type.__name__ for field in msgspec.structs.fields(event) if field.name == event.flat), None)
+
+
+def _wire(event: type[Event], schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """An event's model as its record's value: the key is the record's, instants are RFC 3339."""
-    event = next((one for one in events if one.__name__ == name), None)
-    if event is None:
-        return schema
-    fields = {field: _field(event, field, shape) for field, shape in schema["properties"].items() if field != "key"}
+    inside = _flat_model(event)
+    fields = {} if inside is None else {**schemas[inside]["properties"]}
+    for field, shape in schema["properties"].items():
+        if field not in ("key", event.flat):
+            fields[field] = _field(event, field, shape)
     added = {"sequence": {"type": "integer"}, "cause": {"type": "string"}, "schema": {"const": event.version}}
     required = [*(field for field in schema.get("required", ()) if field != "key"), *added]
     return schema | {"properties": fields | added, "required": required}

@@ -197,6 +197,20 @@ class QueueBody(AdmissionBody):
         if self.parallel_offers > 1:
             refuse("/group_by_incident", self.group_by_incident, neutral=False)
 
+    def rules(self, queue_id: str, now: int) -> values.QueueRules:
+        """Raises Invalid or NotSupported, naming the field."""
+        return values.QueueRules(
+            order=self.order, match=self.match.value(),
+            requirement=None if self.requirement is None else self.requirement.value(),
+            relax=tuple(step.value() for step in self.relax), offer_seconds=self.offer_seconds,
+            offer_seconds_by_medium=self.offer_seconds_by_medium, parallel_offers=self.parallel_offers,
+            auto_accept=tuple(sorted({*self.auto_accept})), offers_max=self.offers_max,
+            wrap_up_seconds=self.wrap_up_seconds, last_agent_seconds=self.last_agent_seconds,
+            language_skill=self.language_skill, language_level=self.language_level,
+            fallback_queue=self.fallback_queue, group_by_incident=self.group_by_incident, group_max=self.group_max,
+            **self.admission(queue_id, now),
+        )  # fmt: skip
+
     def _contradictions(self, queue_id: str) -> Iterator[FieldError]:
         yield from super()._contradictions(queue_id)
         if self.fallback_queue == queue_id:

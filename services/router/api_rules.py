@@ -35,35 +35,13 @@ async def put_queue(
     """Create a queue or replace its rules; contacts that wait already keep those that they entered by."""
     await check_pool(shell, pools, by.workspace, body.pool)
     body.refuse_what_is_not_built()
-    admission = await asyncio.to_thread(body.admission, queue_id, shell.clock.now())
+    rules = await asyncio.to_thread(body.rules, queue_id, shell.clock.now())
     if body.overflow is not None:
         await check_in_pool(shell, by.workspace, body.pool, "queue", body.overflow.queue, "/overflow/queue")
     if body.fallback_queue is not None:
         await check_in_pool(shell, by.workspace, body.pool, "queue", body.fallback_queue, "/fallback_queue")
     await shell.names.claim(by.workspace, "queue", queue_id, body.pool, body.name)
-    await ask(
-        PutQueue,
-        by,
-        body.pool,
-        queue_id=queue_id,
-        order=body.order,
-        match=body.match.value(),
-        requirement=None if body.requirement is None else body.requirement.value(),
-        relax=tuple(step.value() for step in body.relax),
-        offer_seconds=body.offer_seconds,
-        offer_seconds_by_medium=body.offer_seconds_by_medium,
-        parallel_offers=body.parallel_offers,
-        auto_accept=tuple(sorted({*body.auto_accept})),
-        offers_max=body.offers_max,
-        wrap_up_seconds=body.wrap_up_seconds,
-        last_agent_seconds=body.last_agent_seconds,
-        language_skill=body.language_skill,
-        language_level=body.language_level,
-        fallback_queue=body.fallback_queue,
-        group_by_incident=body.group_by_incident,
-        group_max=body.group_max,
-        **admission,
-    )
+    await ask(PutQueue, by, body.pool, queue_id=queue_id, rules=rules)
     return await shown_queue(shell, by.workspace, queue_id)
 
 

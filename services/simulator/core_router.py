@@ -22,7 +22,7 @@ from libs.common.events.commands import (
 from libs.common.events.contacts import ContactOpened, CustomerLeft
 from libs.common.events.escalations import TargetUpdated
 from libs.common.events.routing import ContactAssigned, ContactOffered, ContactPaused, ContactResumed
-from libs.common.events.values import Capacity, Match, Reach, RelaxStep, Requirement, SkillNeed, Tier
+from libs.common.events.values import Capacity, Match, QueueRules, Reach, RelaxStep, Requirement, SkillNeed, Tier
 from services.router.core.core import RouterCore
 from services.simulator.core_pool import CorePool
 from services.simulator.play import START, Move, Paused, Resumed, Started
@@ -128,10 +128,10 @@ def configuration(world: World, weights: Mapping[str, int] | None) -> Iterator[E
         )  # fmt: skip
     relaxed = any(level < FLUENT_LEVEL for worker in world.workers for level in worker.languages.values())
     for language in scenario.langs:
-        yield _put(
-            PutQueue, queue_id=_queue(language), requirement=_needs(_language_skill(language), FLUENT_LEVEL),
-            relax=(RelaxStep(0, _needs(_language_skill(language))),) if relaxed else (),
-        )  # fmt: skip
+        skill = _language_skill(language)
+        steps = (RelaxStep(0, _needs(skill)),) if relaxed else ()
+        rules = QueueRules(requirement=_needs(skill, FLUENT_LEVEL), relax=steps)
+        yield _put(PutQueue, queue_id=_queue(language), rules=rules)
     if weights is not None:
         yield _put(PutPolicy, weights=dict(weights))
     for one, worker in enumerate(world.workers):

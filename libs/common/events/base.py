@@ -47,6 +47,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The field whose value `sequence` counts for: the contact's id, the agent's, the queue's …"""
     later: ClassVar[tuple[str, ...]] = ()
     """Fields that came later: left out at their default, so that old logs replay to the same bytes."""
+    flat: ClassVar[str | None] = None
+    """A field that isn't on the wire as one: the fields of its value stand there instead, beside the event's own."""
 
     key: str
     at: Instant

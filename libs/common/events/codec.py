@@ -6,7 +6,7 @@ An old record stays readable: an upcaster per step turns the fields of version n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -32,8 +32,17 @@ def _default_of(field: msgspec.structs.FieldInfo) -> Any:
     return field.default_factory() if callable(field.default_factory) else field.default
 
 
+def fields_of(kind: type[Event]) -> Iterator[msgspec.structs.FieldInfo]:
+    """Of a type of event, as they stand on the wire: those of its `flat` field in that one's place."""
+    for field in msgspec.structs.fields(kind):
+        if field.name == kind.flat:
+            yield from msgspec.structs.fields(field.type)
+        else:
+            yield field
+
+
 LATER: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
-    name: tuple((field.name, _default_of(field)) for field in msgspec.structs.fields(kind) if field.name in kind.later)
+    name: tuple((field.name, _default_of(field)) for field in fields_of(kind) if field.name in kind.later)
     for name, kind in EVENTS.items()
 }
 """Type → (field, default) of what is left out while it says nothing."""
@@ -105,7 +114,7 @@ def event_id(event: Event, sequence: int) -> str:
 
 def encode_value(event: Event, *, sequence: int, cause: str) -> bytes:
     """The record's value: the event's own fields, `sequence`, `cause`, `at` and `schema`."""
-    fields: dict[str, Any] = msgspec.structs.asdict(event)
+    fields = _said(event)
     del fields["key"]
     for name, default in LATER[event.type]:
         if fields[name] == default:
@@ -114,6 +123,16 @@ def encode_value(event: Event, *, sequence: int, cause: str) -> bytes:
         if fields.get(name) is not None:
             fields[name] = rfc3339(fields[name])
     return _JSON.encode({**fields, "sequence": sequence, "cause": cause, "schema": event.version})
+
+
+def _said(event: Event) -> dict[str, Any]:
+    """Its fields as they stand on the wire."""
+    fields: dict[str, Any] = msgspec.structs.asdict(event)
+    if event.flat is None:
+        return fields
+    inner = msgspec.structs.asdict(fields[event.flat])
+    places = ((inner if name == event.flat else {name: value}) for name, value in fields.items())
+    return {name: value for place in places for name, value in place.items()}
 
 
 def encode_headers(event: Event, *, sequence: int, traceparent: str | None = None) -> dict[str, str]:
@@ -141,7 +160,8 @@ def decode(key: str, value: bytes | None, headers: Mapping[str, str]) -> Envelop
         for name in INSTANTS[kind.type]:
             if fields.get(name) is not None:
                 fields[name] = instant(fields[name])
-        event = msgspec.convert(fields | {"key": key}, kind)
+        inner = {} if kind.flat is None else {kind.flat: fields}  # It takes what it knows, the event the rest.
+        event = msgspec.convert({**fields, **inner, "key": key}, kind)
         return Envelope(event=event, id=headers["ce_id"], sequence=fields["sequence"], cause=fields["cause"])
     except (KeyError, ValueError, TypeError, msgspec.MsgspecError) as error:
         raise Unreadable(_why(error)) from error

@@ -10,17 +10,12 @@ from typing import Any, ClassVar
 
 from libs.common.events.base import COMMANDS, OUTCOMES, Event, Instant, Topic
 from libs.common.events.values import (
-    BusinessHours,
     Capacity,
-    ClosedPolicy,
     EscalationStep,
     Match,
-    Medium,
     Metric,
-    Overflow,
-    Predicate,
     PresenceStatus,
-    RelaxStep,
+    QueueRules,
     Requirement,
 )
 
@@ -64,34 +59,9 @@ class PutPolicy(Command, frozen=True, kw_only=True):
 
 class PutQueue(Command, frozen=True, kw_only=True):
     type: ClassVar[str] = "queue.put"
+    flat: ClassVar[str | None] = "rules"
     queue_id: str
-    order: int = 100
-    match: Match = Match()
-    requirement: Requirement | None = None
-    """None: whoever takes a public contact needs the skill `public`."""
-    relax: tuple[RelaxStep, ...] = ()
-    offer_seconds: int = 20
-    offer_seconds_by_medium: dict[Medium, int] = {}
-    parallel_offers: int = 1
-    auto_accept: tuple[Medium, ...] = ()
-    offers_max: int = 5
-    wrap_up_seconds: int = 0
-    last_agent_seconds: int = 45
-    when: Predicate | None = None
-    """Must hold besides `match`."""
-    hours: BusinessHours | None = None
-    """None: always open."""
-    closed: ClosedPolicy = "wait"
-    overflow: Overflow | None = None
-    max_length: int | None = None
-    language_skill: bool = False
-    language_level: int = 1
-    """With `language_skill`: how well whoever takes a contact must speak its language, `lang:it` at this level."""
-    fallback_queue: str | None = None
-    """Where a contact goes that nobody on the roster can ever take here."""
-    group_by_incident: bool = False
-    group_max: int = 20
-    """With `group_by_incident`: so many contacts of one incident at most are offered as one."""
+    rules: QueueRules = QueueRules()
 
 
 class CompileQueueHours(Command, frozen=True, kw_only=True):

@@ -5,16 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from libs.common.events.base import ROUTING, Event, Topic
-from libs.common.events.values import (
-    BusinessHours,
-    ClosedPolicy,
-    Match,
-    Medium,
-    Overflow,
-    Predicate,
-    RelaxStep,
-    Requirement,
-)
+from libs.common.events.values import QueueRules
 
 
 class QueueUpdated(Event, frozen=True, kw_only=True):
@@ -26,37 +17,15 @@ class QueueUpdated(Event, frozen=True, kw_only=True):
         "max_length", "successor", "language_skill", "language_level", "fallback_queue", "group_by_incident",
         "group_max",
     )  # fmt: skip
+    flat: ClassVar[str | None] = "rules"
     topic: ClassVar[Topic | None] = ROUTING
     subject_field: ClassVar[str] = "queue_id"
     queue_id: str
     config_version: int
     deleted: bool = False
-    order: int = 100
-    match: Match = Match()
-    requirement: Requirement | None = None
-    relax: tuple[RelaxStep, ...] = ()
-    offer_seconds: int = 20
-    offer_seconds_by_medium: dict[Medium, int] = {}
-    parallel_offers: int = 1
-    auto_accept: tuple[Medium, ...] = ()
-    offers_max: int = 5
-    wrap_up_seconds: int = 0
-    last_agent_seconds: int = 45
-    when: Predicate | None = None
-    hours: BusinessHours | None = None
-    closed: ClosedPolicy = "wait"
-    overflow: Overflow | None = None
-    max_length: int | None = None
+    rules: QueueRules = QueueRules()
     successor: str | None = None
     """Of a queue that was deleted: where its contacts go when they come back to it."""
-    language_skill: bool = False
-    language_level: int = 1
-    """With `language_skill`: how well whoever takes a contact must speak its language, `lang:it` at this level."""
-    fallback_queue: str | None = None
-    """Where a contact goes that nobody on the roster can ever take here."""
-    group_by_incident: bool = False
-    group_max: int = 20
-    """With `group_by_incident`: so many contacts of one incident at most are offered as one."""
 
 
 class PoolUpdated(Event, frozen=True, kw_only=True):

@@ -137,6 +137,44 @@ class Overflow(Value, frozen=True):
     wait_over_seconds: int | None = None
 
 
+class QueueRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admin says of a queue. In an event and in the state each stands beside the other fields, not inside."""
+
+    order: int = 100
+    """A contact goes to the first queue, by order, that matches it."""
+    match: Match = Match()
+    requirement: Requirement | None = None
+    """None: whoever takes a public contact needs the skill `public`."""
+    relax: tuple[RelaxStep, ...] = ()
+    offer_seconds: int = 20
+    offer_seconds_by_medium: dict[Medium, int] = {}
+    """Instead of `offer_seconds`."""
+    parallel_offers: int = 1
+    """So many agents are asked at once; the first to accept gets it."""
+    auto_accept: tuple[Medium, ...] = ()
+    """What is offered of these media is assigned at once."""
+    offers_max: int = 5
+    wrap_up_seconds: int = 0
+    last_agent_seconds: int = 45
+    """For so long at most a contact is held for whom it prefers and for the customer's last agent."""
+    when: Predicate | None = None
+    """Must hold besides `match`."""
+    hours: BusinessHours | None = None
+    """None: always open."""
+    closed: ClosedPolicy = "wait"
+    overflow: Overflow | None = None
+    max_length: int | None = None
+    """Who comes when so many wait goes to the overflow, or is refused."""
+    language_skill: bool = False
+    language_level: int = 1
+    """With `language_skill`: how well whoever takes a contact must speak its language, `lang:it` at this level."""
+    fallback_queue: str | None = None
+    """Where a contact goes that nobody on the roster can ever take here."""
+    group_by_incident: bool = False
+    group_max: int = 20
+    """With `group_by_incident`: so many contacts of one incident at most are offered as one."""
+
+
 Metric = Literal["first_response", "next_response", "resolution"]
 StepAction = Literal["raise_priority", "notify", "relax_skills", "reassign"]
 

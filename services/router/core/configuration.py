@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from libs.common.events.commands import (
     DeleteAgent,
     DeletePool,
@@ -13,7 +15,7 @@ from libs.common.events.commands import (
 from libs.common.events.escalations import TargetUpdated
 from libs.common.events.routing import AgentUpdated
 from libs.common.events.rules import PolicyUpdated, PoolUpdated, QueueUpdated
-from libs.common.events.values import Capacity, Requirement
+from libs.common.events.values import Capacity, QueueRules, Requirement
 from services.router.core.admission import open_queue
 from services.router.core.facts import TargetKept
 from services.router.core.floor import Floor
@@ -68,43 +70,36 @@ def on_put_policy(floor: Floor, put: PutPolicy, now: int) -> Events:
 
 
 def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
-    if not is_sound_queue(put) or not is_sound_admission(put):
+    rules = put.rules
+    if not is_sound_queue(put.queue_id, rules) or not is_sound_admission(put.queue_id, rules):
         return refused(put, now, 422, "invalid", {"queue_id": put.queue_id})
-    if put.overflow is not None and open_queue(floor, put.overflow.queue) is None:
-        return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, "overflow": put.overflow.queue})
+    if rules.overflow is not None and open_queue(floor, rules.overflow.queue) is None:
+        return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, "overflow": rules.overflow.queue})
     known = floor.queues.get(put.queue_id)
     version = known.version + 1 if known is not None else 1
-    updated = QueueUpdated(
-        key=floor.key, at=now, queue_id=put.queue_id, config_version=version, order=put.order,
-        match=put.match, requirement=put.requirement, relax=put.relax, offer_seconds=put.offer_seconds,
-        offer_seconds_by_medium=dict(sorted(put.offer_seconds_by_medium.items())),
-        parallel_offers=put.parallel_offers, auto_accept=put.auto_accept,
-        offers_max=put.offers_max, wrap_up_seconds=put.wrap_up_seconds,
-        last_agent_seconds=put.last_agent_seconds, when=put.when, hours=put.hours, closed=put.closed,
-        overflow=put.overflow, max_length=put.max_length, language_skill=put.language_skill,
-        language_level=put.language_level, fallback_queue=put.fallback_queue,
-        group_by_incident=put.group_by_incident, group_max=put.group_max,
-    )  # fmt: skip
+    rules = replace(rules, offer_seconds_by_medium=dict(sorted(rules.offer_seconds_by_medium.items())))
+    updated = QueueUpdated(key=floor.key, at=now, queue_id=put.queue_id, config_version=version, rules=rules)
     return (updated, done(put, now, {"queue_id": put.queue_id, "config_version": version}))
 
 
-def is_sound_queue(put: PutQueue) -> bool:
-    steps = [step.after_seconds for step in put.relax]
-    requirements = [put.requirement or Requirement(), *(step.requirement for step in put.relax)]
+def is_sound_queue(queue_id: str, rules: QueueRules) -> bool:
+    steps = [step.after_seconds for step in rules.relax]
+    lasting = (rules.offer_seconds, *rules.offer_seconds_by_medium.values())
+    requirements = [rules.requirement or Requirement(), *(step.requirement for step in rules.relax)]
     return (
-        all(1 <= seconds <= OFFER_SECONDS_MAX for seconds in (put.offer_seconds, *put.offer_seconds_by_medium.values()))
-        and 1 <= put.parallel_offers <= PARALLEL_OFFERS_MAX
-        and 1 <= put.offers_max <= OFFERS_MAX
-        and 0 <= put.wrap_up_seconds <= WRAP_UP_SECONDS_MAX
-        and put.last_agent_seconds >= 0
-        and put.fallback_queue != put.queue_id
-        and 2 <= put.group_max <= GROUP_MAX
-        and not (put.group_by_incident and put.parallel_offers > 1)
-        and 1 <= put.language_level <= LEVEL_MAX
-        and put.match.queue is None
+        all(1 <= seconds <= OFFER_SECONDS_MAX for seconds in lasting)
+        and 1 <= rules.parallel_offers <= PARALLEL_OFFERS_MAX
+        and 1 <= rules.offers_max <= OFFERS_MAX
+        and 0 <= rules.wrap_up_seconds <= WRAP_UP_SECONDS_MAX
+        and rules.last_agent_seconds >= 0
+        and rules.fallback_queue != queue_id
+        and 2 <= rules.group_max <= GROUP_MAX
+        and not (rules.group_by_incident and rules.parallel_offers > 1)
+        and 1 <= rules.language_level <= LEVEL_MAX
+        and rules.match.queue is None
         and all(step >= 0 for step in steps)
-        and all(is_sound_bound(step.wait_over_seconds) for step in put.relax)
-        and not any(step.skip == "never" and step.wait_over_seconds is not None for step in put.relax)
+        and all(is_sound_bound(step.wait_over_seconds) for step in rules.relax)
+        and not any(step.skip == "never" and step.wait_over_seconds is not None for step in rules.relax)
         and all(is_sound_requirement(one) for one in requirements)
     )
 

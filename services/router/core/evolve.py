@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libs.common.events import Event, consults, in_private, routing, rules
 from libs.common.events.routing import ContactDecision
+from libs.common.events.values import QueueRules
 from services.router.core import (
     apply_agents,
     apply_contacts,
@@ -162,18 +163,9 @@ def on_queue(partition: Partition, floor: Floor, event: rules.QueueUpdated) -> N
     queue = floor.queues.setdefault(event.queue_id, Queue(id=event.queue_id))
     queue.sequence += 1
     queue.version = event.config_version
-    queue.deleted = event.deleted
-    queue.order, queue.match = event.order, event.match
-    queue.requirement, queue.relax = event.requirement, event.relax
-    queue.offer_seconds, queue.offers_max = event.offer_seconds, event.offers_max
-    queue.wrap_up_seconds, queue.last_agent_seconds = event.wrap_up_seconds, event.last_agent_seconds
-    queue.offer_seconds_by_medium, queue.auto_accept = event.offer_seconds_by_medium, event.auto_accept
-    queue.parallel_offers = event.parallel_offers
-    queue.when, queue.hours, queue.closed = event.when, event.hours, event.closed
-    queue.overflow, queue.max_length, queue.successor = event.overflow, event.max_length, event.successor
-    queue.language_skill, queue.language_level = event.language_skill, event.language_level
-    queue.fallback_queue = event.fallback_queue
-    queue.group_by_incident, queue.group_max = event.group_by_incident, event.group_max
+    queue.deleted, queue.successor = event.deleted, event.successor
+    for name in QueueRules.__struct_fields__:
+        setattr(queue, name, getattr(event.rules, name))
     floor.order_queues()
     partition.mark("queue", floor, queue.id, queue)
     partition.recheck_dead_ends(floor)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from libs.common.events.commands import CompileQueueHours, DeleteQueue, PutQueue
+from libs.common.events.commands import CompileQueueHours, DeleteQueue
 from libs.common.events.rules import QueueUpdated
-from libs.common.events.values import BusinessHours, Overflow
+from libs.common.events.values import Overflow, QueueRules
 from services.router.core.admission import open_queue
 from services.router.core.floor import EVERYONE, Floor
 from services.router.core.limits import (
@@ -25,31 +24,26 @@ from services.router.core.predicates import flaws
 from services.router.core.state import Queue, line_of
 from services.router.core.transitions import overflowed
 
-CONFIGURED: Final = tuple(
-    name for name in QueueUpdated.__struct_fields__ if name in Queue.__slots__ and name not in ("deleted", "successor")
-)
-"""What a version of a queue says: the fields that the entity and its event have in common."""
 
-
-def is_sound_admission(put: PutQueue) -> bool:
+def is_sound_admission(queue_id: str, rules: QueueRules) -> bool:
     """Whether what decides about coming in can be kept: the rule, the hours, the length, the overflow."""
-    overflow = put.overflow
+    overflow = rules.overflow
     return (
-        (put.when is None or not flaws(put.when))
-        and (put.hours is None or is_sound_table(put.hours.open))
-        and (put.closed == "wait" or put.hours is not None)
-        and (put.closed != "overflow" or overflow is not None)
-        and (put.max_length is None or 1 <= put.max_length <= LENGTH_MAX)
-        and (overflow is None or (overflow.queue != put.queue_id and is_sound_overflow(overflow, put)))
+        (rules.when is None or not flaws(rules.when))
+        and (rules.hours is None or is_sound_table(rules.hours.open))
+        and (rules.closed == "wait" or rules.hours is not None)
+        and (rules.closed != "overflow" or overflow is not None)
+        and (rules.max_length is None or 1 <= rules.max_length <= LENGTH_MAX)
+        and (overflow is None or (overflow.queue != queue_id and is_sound_overflow(overflow, rules)))
     )
 
 
-def is_sound_overflow(overflow: Overflow, put: PutQueue) -> bool:
+def is_sound_overflow(overflow: Overflow, rules: QueueRules) -> bool:
     """Whether there is an occasion for it, and each is within its bounds."""
     after, longer, wait = overflow.after_seconds, overflow.longer_than, overflow.wait_over_seconds
-    occasions = any(one is not None for one in (after, longer, wait, put.max_length))
+    occasions = any(one is not None for one in (after, longer, wait, rules.max_length))
     return (
-        (occasions or put.closed == "overflow")
+        (occasions or rules.closed == "overflow")
         and (after is None or 1 <= after <= OVERFLOW_SECONDS_MAX)
         and (longer is None or 1 <= longer <= LENGTH_MAX)
         and is_sound_bound(wait)
@@ -73,18 +67,14 @@ def on_compile_queue_hours(floor: Floor, compiled: CompileQueueHours, now: int) 
         return (done(compiled, now, {"queue_id": compiled.queue_id}),)
     if not is_sound_table(compiled.open):
         return refused(compiled, now, 422, "invalid", {"queue_id": queue.id})
-    said = queue.hours
-    hours = BusinessHours(
-        hours=said.hours, timezone=said.timezone, country=said.country, subdivision=said.subdivision,
-        open=compiled.open,
-    )  # fmt: skip
+    hours = replace(queue.hours, open=compiled.open)
     return (changed(floor, replace(queue, hours=hours), now), done(compiled, now, {"queue_id": queue.id}))
 
 
 def changed(floor: Floor, queue: Queue, now: int) -> QueueUpdated:
     """The next version of a queue, as it shall be."""
-    configured = {name: getattr(queue, name) for name in CONFIGURED}
-    return QueueUpdated(key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, **configured)
+    rules = QueueRules(**{name: getattr(queue, name) for name in QueueRules.__struct_fields__})
+    return QueueUpdated(key=floor.key, at=now, queue_id=queue.id, config_version=queue.version + 1, rules=rules)
 
 
 # -- deletion ---------------------------------------------------------------------------------------------------
@@ -158,4 +148,4 @@ def led_to(queue: Queue, gone: str, goal: str) -> Queue:
         return queue
     if goal == queue.id:
         return replace(queue, overflow=None, closed="wait" if queue.closed == "overflow" else queue.closed)
-    return replace(queue, overflow=msgspec.structs.replace(queue.overflow, queue=goal))
+    return replace(queue, overflow=replace(queue.overflow, queue=goal))

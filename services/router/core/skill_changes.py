@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from libs.common.events.commands import DeleteSkill
 from libs.common.events.routing import AgentUpdated
@@ -78,13 +77,13 @@ def needed_by(own: Requirement | None, rules: Rules, language: str | None) -> li
 def asking_for(queue: Queue, skill: str, other: str) -> Queue:
     """The same queue with the other skill in the place of this one."""
     requirement = None if queue.requirement is None else renamed(queue.requirement, skill, other)
-    steps = (msgspec.structs.replace(step, requirement=renamed(step.requirement, skill, other)) for step in queue.relax)
+    steps = (replace(step, requirement=renamed(step.requirement, skill, other)) for step in queue.relax)
     return replace(queue, requirement=requirement, relax=tuple(steps))
 
 
 def renamed(requirement: Requirement, skill: str, other: str) -> Requirement:
     """Where the other one stood already, the harder of two needs counts in `all`, the easier in `any` and `none`."""
-    return msgspec.structs.replace(
+    return replace(
         requirement,
         all=needs(requirement.all, skill, other, max),
         any=needs(requirement.any, skill, other, min),

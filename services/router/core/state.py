@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from libs.common.events.values import (
-    BusinessHours,
     Capacity,
-    ClosedPolicy,
     Match,
     Medium,
     Metric,
     Overflow,
-    Predicate,
     PresenceStatus,
+    QueueRules,
     RelaxReason,
     RelaxStep,
     Requirement,
@@ -87,41 +85,21 @@ class Rules:
     """How many contacts of one incident are offered as one; 0 where each is offered alone."""
 
 
-@dataclass(slots=True)
-class Queue:
+class Queue(QueueRules, frozen=False, kw_only=True):  # type: ignore[misc]  # msgspec lets it
+    """A queue by its rules, and what becomes of it."""
+
     id: str
     sequence: int = 0
     version: int = 0
     deleted: bool = False
-    order: int = 100
-    match: Match = field(default_factory=Match)
-    requirement: Requirement | None = None
-    relax: tuple[RelaxStep, ...] = ()
-    offer_seconds: int = 20
-    offers_max: int = 5
-    wrap_up_seconds: int = 0
-    last_agent_seconds: int = 45
+    successor: str | None = None
+    """Where a deleted queue's contacts go when they come back to it."""
     drain_to: str | None = None
     """Where everything that waits here goes; None when it isn't being drained."""
     drain_after: str = ""
     """Of those who wait here, the ids up to this one have gone."""
     drain_at: int = 0
     """When the next of them go."""
-    offer_seconds_by_medium: dict[Medium, int] = field(default_factory=dict)
-    parallel_offers: int = 1
-    auto_accept: tuple[Medium, ...] = ()
-    when: Predicate | None = None
-    hours: BusinessHours | None = None
-    closed: ClosedPolicy = "wait"
-    overflow: Overflow | None = None
-    max_length: int | None = None
-    successor: str | None = None
-    """Where a deleted queue's contacts go when they come back to it."""
-    language_skill: bool = False
-    language_level: int = 1
-    fallback_queue: str | None = None
-    group_by_incident: bool = False
-    group_max: int = 20
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from libs.common.events.values import (
     Match,
     Overflow,
     Predicate,
+    QueueRules,
     Reach,
     RelaxStep,
     Requirement,
@@ -87,6 +88,10 @@ def calendar(open_: tuple[tuple[int, int], ...], name: str) -> Step:
     )  # fmt: skip
 
 
+def queue(queue_id: str, **rules: Any) -> Step:
+    return command(commands.PutQueue, queue_id=queue_id, rules=QueueRules(**rules))
+
+
 def company() -> Iterator[Step]:
     public = Match(visibility="public")
     steps = (EscalationStep(at=0.8, do="raise_priority"), EscalationStep(at=1.0, do="notify", to="supervisors"))
@@ -98,13 +103,12 @@ def company() -> Iterator[Step]:
             commands.PutTarget, EVERYWHERE, target_id=f"public-{metric}", match=public, metric=metric,
             seconds=seconds, goal=0.85, calendar="office", warn_at=(0.5,), escalate=steps,
         )  # fmt: skip
-    yield command(
-        commands.PutQueue, queue_id="social", order=10, match=public,
-        requirement=needs(("public", 4), without=("trainee",)),
+    yield queue(
+        "social", order=10, match=public, requirement=needs(("public", 4), without=("trainee",)),
         relax=(RelaxStep(after_seconds=60, requirement=needs(("public", 3))),),
         offer_seconds=120, offers_max=2, wrap_up_seconds=30, last_agent_seconds=60,
     )  # fmt: skip
-    yield command(commands.PutQueue, queue_id="everyone", order=1_000_000)
+    yield queue("everyone", order=1_000_000)
     for agent_id, level in (("ann", 5), ("bob", 4), ("cat", 1)):
         capacity = Capacity(units=100, cost={"voice": 100, "live": 40, "async": 20}, max={"live": 2})
         skills = {"public": level, "lang:it": 5, "billing": 4}
@@ -196,7 +200,7 @@ def gone_private() -> Iterator[Step]:
 
 def an_incident() -> Iterator[Step]:
     """Two posts about the same outage are one piece of work, until one of them isn't."""
-    yield command(commands.PutQueue, queue_id="outages", requirement=needs(("public", 1)), group_by_incident=True)
+    yield queue("outages", requirement=needs(("public", 1)), group_by_incident=True)
     yield presence("ann", "away", "meeting")
     yield presence("bob", "away", "meeting")
     yield presence("cat", "away", "meeting")
@@ -247,8 +251,8 @@ def interrupted() -> Iterator[Step]:
 def waits_for_too_long() -> Iterator[Step]:
     """Nobody is there, and its queue keeps a contact for a minute only."""
     wide, gold = Predicate(field="reach", op="gte", value=1_000), Predicate(field="tier", op="eq", value="gold")
-    yield command(
-        commands.PutQueue, queue_id="press", order=5, match=Match(visibility="public"), max_length=50,
+    yield queue(
+        "press", order=5, match=Match(visibility="public"), max_length=50,
         when=Predicate(all=(wide, gold)),
         requirement=Requirement(all=(SkillNeed(skill="press"),)),
         hours=BusinessHours(hours="Mo-Su 09:00-23:00", timezone="Europe/Rome", open=open_days(40)),

@@ -12,14 +12,14 @@ from math import floor, log10
 from typing import Any
 
 from libs.common.events import SECOND, Event, commands, contacts
-from libs.common.events.values import Capacity, RelaxStep, Requirement
+from libs.common.events.values import Capacity, QueueRules, RelaxStep, Requirement
 from tests.simulation.router.plain import Person, Work, alike, meets
 
 Decision = tuple[Any, ...]
 
 
 class BruteForce:
-    def __init__(self, queue: commands.PutQueue) -> None:
+    def __init__(self, queue: QueueRules) -> None:
         self.now = 0
         self.queue = queue
         self.work: dict[str, Work] = {}

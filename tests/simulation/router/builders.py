@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from libs.common.events import Event, commands, contacts, escalations
-from libs.common.events.values import Capacity, Match, Reach, RelaxStep, Requirement, SkillNeed, Skip
+from libs.common.events.values import Capacity, Match, QueueRules, Reach, RelaxStep, Requirement, SkillNeed, Skip
 
 KEY = "acme/main"
 START = 1_795_000_000_000_000
@@ -56,8 +56,12 @@ def presence(agent_id: str, status: str = "available", *, lease: int = 86_400, *
     return make(commands.SetPresence, agent_id=agent_id, status=status, lease_seconds=lease, **fields)
 
 
-def queue(queue_id: str = "everyone", *, match: Match | None = None, **fields: Any) -> tuple[Event, ...]:
-    return (make(commands.PutQueue, queue_id=queue_id, match=match or Match(), **fields),)
+def put_queue(queue_id: str = "everyone", **rules: Any) -> Any:
+    return make(commands.PutQueue, queue_id=queue_id, rules=QueueRules(**rules))
+
+
+def queue(queue_id: str = "everyone", **rules: Any) -> tuple[Event, ...]:
+    return (put_queue(queue_id, **rules),)
 
 
 def relax(after_seconds: int, *names: str, skip: Skip = "nobody_available") -> RelaxStep:

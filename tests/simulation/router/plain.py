@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
-from libs.common.events import SECOND, commands, contacts
-from libs.common.events.values import Capacity, Requirement
+from libs.common.events import SECOND, contacts
+from libs.common.events.values import Capacity, QueueRules, Requirement
 
 TARGETS = {"email": 14_400, "x": 900, "whatsapp": 1_800, "chat": 60, "voice": 20}
 
@@ -17,7 +17,7 @@ TARGETS = {"email": 14_400, "x": 900, "whatsapp": 1_800, "chat": 60, "voice": 20
 class Work:
     id: str
     fact: contacts.ContactOpened
-    queue: commands.PutQueue
+    queue: QueueRules
     boost: int
     since: int
     reach: int

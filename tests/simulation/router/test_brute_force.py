@@ -72,10 +72,10 @@ class Pair:
     """The core and the plain policy, fed alike."""
 
     def __init__(self, queue: dict[str, Any], core: RouterCore | None = None) -> None:
-        rules = b.make(commands.PutQueue, queue_id="everyone", **queue)
+        put = b.put_queue(**queue)
         self.pool = PoolDriver(*(b.target(name, seconds, channel=name) for name, seconds in TARGETS.items()), core=core)
-        self.pool.receive(rules)
-        self.plain = BruteForce(rules)
+        self.pool.receive(put)
+        self.plain = BruteForce(put.rules)
         self.feed(*b.agent("ann", "billing:2", "public:1"), *b.agent("bob", "tech:1"))
 
     def feed(self, *events: Event) -> None:

@@ -14,12 +14,11 @@ from libs.common.events.commands import (
     PutAgent,
     PutPolicy,
     PutPool,
-    PutQueue,
     PutTarget,
 )
 from libs.common.events.escalations import TargetUpdated
 from libs.common.events.values import Capacity, Match, Requirement, SkillNeed
-from tests.simulation.router.builders import agent, close, make, opened, queue, relax, target
+from tests.simulation.router.builders import agent, close, make, opened, put_queue, queue, relax, target
 from tests.simulation.router.driver import PoolDriver
 
 TOO_HIGH = Requirement(all=(SkillNeed(skill="billing", level=6),))
@@ -32,11 +31,11 @@ TOO_HIGH = Requirement(all=(SkillNeed(skill="billing", level=6),))
      "invalid"),
     ("a negative maximum",          make(PutAgent, agent_id="a", skills={}, capacity=Capacity(max={"live": -1})),
      "invalid"),
-    ("an offer without time",       make(PutQueue, queue_id="q", offer_seconds=0),                         "invalid"),
-    ("no offers",                   make(PutQueue, queue_id="q", offers_max=0),                            "invalid"),
-    ("a step before the one before", make(PutQueue, queue_id="q", relax=(relax(60), relax(-30))),          "invalid"),
-    ("a step of too high a level",  make(PutQueue, queue_id="q", requirement=TOO_HIGH),                    "invalid"),
-    ("a queue that matches a queue", make(PutQueue, queue_id="q", match=Match(queue="r")),                 "invalid"),
+    ("an offer without time",       put_queue("q", offer_seconds=0),                                       "invalid"),
+    ("no offers",                   put_queue("q", offers_max=0),                                          "invalid"),
+    ("a step before the one before", put_queue("q", relax=(relax(60), relax(-30))),                        "invalid"),
+    ("a step of too high a level",  put_queue("q", requirement=TOO_HIGH),                                  "invalid"),
+    ("a queue that matches a queue", put_queue("q", match=Match(queue="r")),                               "invalid"),
     ("an unknown weight",           make(PutPolicy, weights={"karma": 10}),                                "invalid"),
     ("a weight above the cap",      make(PutPolicy, weights={"reach": 251}),                               "invalid"),
     ("an optional one above it",    make(PutPolicy, weights={"velocity": 251}),                            "invalid"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from libs.common.events.commands import Command, DeleteAgent, PutAgent, PutQueue
+from libs.common.events.commands import Command, DeleteAgent, PutAgent
 from tests.simulation.router.builders import (
     accept,
     agent,
@@ -17,6 +17,7 @@ from tests.simulation.router.builders import (
     make,
     opened,
     presence,
+    put_queue,
     queue,
     relax,
     response,
@@ -273,7 +274,7 @@ def test_a_last_agent_who_declines_ends_the_hold() -> None:
 
 def test_rules_are_pinned_to_who_entered_by_them() -> None:
     pool = asked(TWO, ANN)
-    pool.receive(make(PutQueue, queue_id="everyone", parallel_offers=1), *BOB)
+    pool.receive(put_queue(parallel_offers=1), *BOB)
     assert asking(pool) == ["ann", "bob"]
 
 
@@ -361,4 +362,4 @@ def test_what_waited_is_assigned_at_once_to_who_comes() -> None:
     ("a time-out is at most 1 h",    {"offer_seconds_by_medium": {"voice": 3_601}}),
 ])  # fmt: skip
 def test_a_queue_has_bounds(rule: str, fields: dict[str, Any]) -> None:
-    assert PoolDriver().run(make(PutQueue, queue_id="q", **fields)).status == 422, rule
+    assert PoolDriver().run(put_queue("q", **fields)).status == 422, rule

@@ -44,7 +44,7 @@ def test_an_agents_state_is_its_presence() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "entity"), [("agent", agent(deleted=True)), ("queue", Queue("q", deleted=True))])
+@pytest.mark.parametrize(("kind", "entity"), [("agent", agent(deleted=True)), ("queue", Queue(id="q", deleted=True))])
 def test_what_is_deleted_says_so(kind: str, entity: object) -> None:
     (row,) = row_of(record(state(kind, entity)))
     assert row["state"] == "deleted"
