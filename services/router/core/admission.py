@@ -10,38 +10,22 @@ what comes: what waits already when a queue closes is still served.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from libs.common.events.contacts import Message
-from libs.common.events.values import BusinessHours, Medium, Requirement, Scalar, Visibility
+from libs.common.events.values import BusinessHours, Medium, Requirement, Visibility
 from libs.common.promises import MATCH_FIELDS, Traits, matches
 from services.router.core import predicates
 from services.router.core.floor import EVERYONE, Floor
-from services.router.core.policy import Kept, audience, promise_of
+from services.router.core.policy import Kept, promise_of
 from services.router.core.requirements import PUBLIC
 from services.router.core.state import Contact, Queue, Rules
+from services.router.core.traits import MessageTraits, traits_of
 
 OverflowReason = Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
 QUEUE_FULL: Final = "queue_full"
 QUEUE_CLOSED: Final = "queue_closed"
-
-
-class MessageTraits(NamedTuple):
-    """What queues and targets match on."""
-
-    channel: str
-    medium: Medium
-    visibility: Visibility
-    account: str
-    queue: str
-    tier: str
-    language: str | None
-    topics: tuple[str, ...]
-    sentiment: float
-    reach: int
-    strikes: int
-    attributes: Mapping[str, Scalar]
 
 
 class Verdict(NamedTuple):
@@ -71,14 +55,6 @@ class Rehearsal(NamedTuple):
     opens_at: int | None
     rules: Rules
     promise: Kept
-
-
-def traits_of(message: Message, queue: str, strikes: int) -> MessageTraits:
-    return MessageTraits(
-        message.channel, message.medium, message.visibility, message.account, queue,
-        message.tier, message.language, message.topics, message.sentiment,
-        audience(message.visibility, message.reach), strikes, message.attributes,
-    )  # fmt: skip
 
 
 # -- the first that matches -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from libs.common.events.contacts import (
 )
 from libs.common.events.routing import ContactPriorityChanged
 from services.router.core import in_private
-from services.router.core.admission import queue_for, rules_of, traits_of
+from services.router.core.admission import queue_for, rules_of
 from services.router.core.facts import ContactNoted, SpreadNoted
 from services.router.core.floor import Floor
 from services.router.core.limits import STRIKES_MAX
@@ -25,6 +25,7 @@ from services.router.core.outcomes import Events
 from services.router.core.policy import Signals, audience, boost_of, named, promise_of, signals_of, urgency_of
 from services.router.core.spread import spread_after, total_of
 from services.router.core.state import Closed, Contact, base_and_generation
+from services.router.core.traits import traits_of
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
     REFERRED,

@@ -8,10 +8,11 @@ rule gives. Numbers compare as they were written, so the answer is the same on e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
-from libs.common.events.values import Medium, Op, Predicate, Scalar, Visibility
+from libs.common.events.values import Op, Predicate, Scalar
 from services.router.core.limits import RULE_DEPTH_MAX, RULE_LEAVES_MAX, RULE_VALUES_MAX
+from services.router.core.traits import MessageTraits
 
 ATTRIBUTES: Final = "attributes."
 SAME: Final[tuple[Op, ...]] = ("eq", "ne", "in")
@@ -35,37 +36,10 @@ Flaw = tuple[str, str]
 """(JSON pointer inside the rule, what is wrong there)."""
 
 
-class Traits(Protocol):
-    """What a rule looks at."""
-
-    @property
-    def channel(self) -> str: ...
-    @property
-    def medium(self) -> Medium: ...
-    @property
-    def visibility(self) -> Visibility: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def tier(self) -> str: ...
-    @property
-    def language(self) -> str | None: ...
-    @property
-    def topics(self) -> tuple[str, ...]: ...
-    @property
-    def sentiment(self) -> float: ...
-    @property
-    def reach(self) -> int: ...
-    @property
-    def strikes(self) -> int: ...
-    @property
-    def attributes(self) -> Mapping[str, Scalar]: ...
-
-
 # -- does it hold -----------------------------------------------------------------------------------------------
 
 
-def failing(rule: Predicate, traits: Traits, at: str = "") -> str | None:
+def failing(rule: Predicate, traits: MessageTraits, at: str = "") -> str | None:
     """The pointer of the first leaf (or `not`) for which the rule doesn't hold; None when it holds."""
     if rule.all is not None:
         parts = (failing(part, traits, f"{at}/all/{place}") for place, part in enumerate(rule.all))
@@ -78,7 +52,7 @@ def failing(rule: Predicate, traits: Traits, at: str = "") -> str | None:
     return None if compares(rule, value_of(str(rule.field), traits)) else at
 
 
-def value_of(field: str, traits: Traits) -> Scalar | tuple[str, ...] | None:
+def value_of(field: str, traits: MessageTraits) -> Scalar | tuple[str, ...] | None:
     if field.startswith(ATTRIBUTES):
         return traits.attributes.get(field.removeprefix(ATTRIBUTES))
     value: Scalar | tuple[str, ...] | None = getattr(traits, field)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from libs.common.events.values import Predicate
-from services.router.core.admission import MessageTraits
 from services.router.core.predicates import failing, flaws
+from services.router.core.traits import MessageTraits
 
 POST = MessageTraits(
     channel="x", medium="async", visibility="public", account="acme-x", queue="", tier="gold", language="it",
