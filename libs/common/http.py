@@ -22,7 +22,7 @@ from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.problems import add_problem_handlers, problem_response
 from libs.common.rate_limit import Gate, RateLimit
 from libs.common.routes import BODY_BYTES_MAX, ApiRoute, ApiRouter, CappedRequest, is_json
-from libs.common.schema import Id, Name, Seconds, StrictModel, Tag, Text, Time
+from libs.common.schema import Id, Name, Seconds, StrictModel, Tag, Text, Time, ViewModel
 from libs.common.telemetry import log
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Tag",
     "Text",
     "Time",
+    "ViewModel",
     "build_app",
     "decode_cursor",
     "encode_cursor",

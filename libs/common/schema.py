@@ -68,12 +68,24 @@ class StrictModel(BaseModel):
     Times are RFC 3339 and come out in UTC. (pydantic's own strict mode would refuse times as strings.)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema: CoreSchema = _strict(handler(source))
         return schema
+
+
+class ViewModel(BaseModel):
+    """An answer. What is said below a field stands in the OpenAPI document too."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class _TimeSchema:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from libs.common.clock import SystemClock
 from libs.common.errors import Problem
 from libs.common.events import COMPACTED_TOPICS, TOPICS
-from libs.common.events.codec import instant
+from libs.common.events.codec import instant_of
 from libs.common.http import Id
 from libs.common.keys import Key, Keys
 from libs.common.log.topics import describe_topics, topic_config
@@ -58,7 +58,7 @@ async def list_keys(settings: Settings, workspace: str) -> list[Key]:
 
 async def put_key(settings: Settings, workspace: str, key_id: str, wanted: KeyWanted) -> str:
     """Create or replace, and return the key: it can't be read again."""
-    expires = None if wanted.expires_at is None else instant(wanted.expires_at.isoformat())
+    expires = instant_of(wanted.expires_at)
     async with keys_of(settings, workspace) as keys:
         return await keys.put(workspace, key_id, wanted.role, agent=wanted.agent, expires_at=expires)
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Response
 from pydantic import model_validator
 
 from libs.common.auth import Caller, Key, Keys, OnWorkspaceCreated, Workspace, Workspaces, caller
-from libs.common.events.codec import instant, rfc3339
+from libs.common.events.codec import instant_of, rfc3339
 from libs.common.http import ApiRouter, Id, Name, Page, Paging, StrictModel, Time, from_app, page_of
 
 router = ApiRouter(tags=["operations"])
@@ -96,7 +96,7 @@ async def list_keys(admin: Admin, keys: KeysPart, paging: Paging) -> Page[KeySho
 @router.put("/v1/keys/{key_id}")
 async def put_key(key_id: Id, wanted: KeyWanted, admin: Admin, keys: KeysPart) -> KeyMade:
     """Create a key, or replace it: the old one stops working."""
-    expires = None if wanted.expires_at is None else instant(wanted.expires_at.isoformat())
+    expires = instant_of(wanted.expires_at)
     made = await keys.put(admin.workspace, key_id, wanted.role, by=admin, agent=wanted.agent, expires_at=expires)
     return KeyMade(key=made)
 

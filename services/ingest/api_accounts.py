@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field, HttpUrl, StringConstraints
+from pydantic import Field, HttpUrl, StringConstraints
 
 from libs.common.errors import FieldError, Invalid, NotFound, NotSupported, Problem
-from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, Tag, page_of
+from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, Tag, ViewModel, page_of
 from services.ingest import limits
 from services.ingest.accounts import Account
 from services.ingest.api_parts import Admin, Ingest, Ingesting, Reader
@@ -33,7 +33,7 @@ class AccountBody(StrictModel):
     secrets: Annotated[dict[Tag, Secret], Field(max_length=limits.SECRETS_MAX)] | None = None
 
 
-class AccountView(BaseModel):
+class AccountView(ViewModel):
     """Secrets are never read back; `secret_names` says which there are."""
 
     account: str
@@ -44,7 +44,7 @@ class AccountView(BaseModel):
     secret_names: list[str]
 
 
-class WebhookView(BaseModel):
+class WebhookView(ViewModel):
     received: int
     """Messages that were new."""
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from fastapi import Request
-from pydantic import BaseModel
 
 from libs.common.directory import ChannelWait, RoutingView
-from libs.common.http import ApiRouter, Page
+from libs.common.http import ApiRouter, Page, ViewModel
 from libs.common.parts import optional_part
 from services.ingest.api_parts import Reader
 
 router = ApiRouter(tags=["channels"])
 
 
-class ChannelView(BaseModel):
+class ChannelView(ViewModel):
     channel: str
     medium: str
     pool: str

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from libs.common.caller import Caller
 from libs.common.directory import ExpectedWait, Placed, RoutingView
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
+from libs.common.events.codec import moment
 from libs.common.events.consults import consulted
 from libs.common.events.values import Visibility
-from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, page_of
+from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, ViewModel, page_of
 from libs.common.idempotency import about_customer, drawn_command_id
 from libs.common.parts import optional_part
 from libs.common.telemetry import current_trace_id
@@ -52,7 +53,7 @@ ROUTED: Final = """
 WaitSeconds = Annotated[float, Query(ge=0, le=limits.WAIT_SECONDS_MAX, allow_inf_nan=False)]
 
 
-class ContactView(BaseModel):
+class ReceivedView(ViewModel):
     """`queue` and what follows it only after waiting for the router."""
 
     contact_id: str
@@ -75,7 +76,7 @@ class BatchBody(StrictModel):
     contacts: Annotated[list[Any], Field(max_length=limits.BATCH_CONTACTS_MAX)]
 
 
-class BatchView(BaseModel):
+class BatchView(ViewModel):
     results: list[dict[str, Any]]
 
 
@@ -91,7 +92,7 @@ class ResponseBody(StrictModel):
     moved_to_private: bool = False
 
 
-class ReachView(BaseModel):
+class ReachView(ViewModel):
     """All that is known of who can see it: each signal is the largest that was ever seen."""
 
     contact_id: str
@@ -101,19 +102,19 @@ class ReachView(BaseModel):
     shares: int
 
 
-class ResponseView(BaseModel):
+class ResponseView(ViewModel):
     contact_id: str
     message_id: str
 
 
-class AuthorView(BaseModel):
+class AuthorView(ViewModel):
     channel: str | None
     address: str | None
     handle: str | None
     name: str | None
 
 
-class MessageView(BaseModel):
+class MessageView(ViewModel):
     """`author` is who it was to the contact: its customer, a bystander, or the company."""
 
     message_id: str
@@ -134,18 +135,18 @@ class MessageView(BaseModel):
 
 
 @router.post(
-    "/v1/contacts", status_code=201, responses={200: {"model": ContactView}}, response_model_exclude_unset=True
+    "/v1/contacts", status_code=201, responses={200: {"model": ReceivedView}}, response_model_exclude_unset=True
 )
 async def receive_contact(
     body: ContactBody, by: Writer, ingest: Ingesting, request: Request, response: Response,
     wait_seconds: WaitSeconds = 0,
-) -> ContactView:  # fmt: skip
+) -> ReceivedView:  # fmt: skip
     """Take one message: 201 when it is new, 200 when its account and source id were seen before."""
     account = await named_account(ingest, by.workspace, body.account)
     stored = await ingest.contacts.receive(account, body.received())
     about_customer(stored.customer_id)
     response.status_code = _status(stored)
-    view = ContactView(**_shown(stored))
+    view = ReceivedView(**_shown(stored))
     if wait_seconds:
         placed = await _placed(request, ingest, by.workspace, stored.contact_id, wait_seconds)
         view = view.model_copy(update=_placing(placed))
@@ -322,10 +323,5 @@ def _message_view(row: Any) -> MessageView:
         )},
         sender=sender, agent=row["agent_id"], occurred_at=moment(row["occurred_at"]),
         received_at=moment(row["received_at"]),
-        deleted_at=None if row["deleted_at"] is None else moment(row["deleted_at"]),
+        deleted_at=moment(row["deleted_at"]),
     )  # fmt: skip
-
-
-def moment(instant: int) -> datetime:
-    """Microseconds since 1970 UTC as a time."""
-    return datetime.fromtimestamp(instant // 1_000_000, UTC).replace(microsecond=instant % 1_000_000)

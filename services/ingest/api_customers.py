@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import Response
-from pydantic import BaseModel
 
-from libs.common.http import ApiRouter, Id, StrictModel
+from libs.common.events.codec import moment
+from libs.common.http import ApiRouter, Id, StrictModel, ViewModel
 from libs.common.idempotency import about_customer
-from services.ingest.api_contacts import moment
 from services.ingest.api_parts import Admin, Ingesting, Keeper, Reader
 from services.ingest.people import Profile
 from services.ingest.shape import IdentityBody
@@ -22,7 +21,7 @@ class MergeBody(StrictModel):
     """Who turned out to be the customer of the path; this id is gone afterwards."""
 
 
-class IdentityView(BaseModel):
+class IdentityView(ViewModel):
     channel: str
     address: str
     handle: str | None
@@ -30,7 +29,7 @@ class IdentityView(BaseModel):
     verified: bool
 
 
-class CustomerView(BaseModel):
+class CustomerView(ViewModel):
     """`contacts` are the newest hundred; `strikes` the contacts of 90 days that failed them, at most 3."""
 
     customer_id: str

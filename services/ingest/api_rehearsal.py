@@ -11,18 +11,17 @@ from typing import Any, Literal
 
 import msgspec
 from fastapi import Request
-from pydantic import BaseModel
 
 from libs.common.directory import RoutingView
-from libs.common.http import ApiRouter, part
-from services.ingest.api_contacts import moment
+from libs.common.events.codec import moment
+from libs.common.http import ApiRouter, ViewModel, part
 from services.ingest.api_parts import Ingesting, Reader, named_account
 from services.ingest.shape import ContactBody
 
 router = ApiRouter(tags=["rules"])
 
 
-class AskedQueue(BaseModel):
+class AskedQueue(ViewModel):
     queue: str
     order: int
     matched: bool
@@ -30,12 +29,12 @@ class AskedQueue(BaseModel):
     """The first thing in its configuration that doesn't hold: `/match/channel`, `/when/all/0`."""
 
 
-class NextQueue(BaseModel):
+class NextQueue(ViewModel):
     queue: str
     reason: Literal["length", "full", "closed"]
 
 
-class Rehearsal(BaseModel):
+class Rehearsal(ViewModel):
     pool: str
     queue: str
     """Where it would wait in the end."""
@@ -59,5 +58,5 @@ async def rehearse(body: ContactBody, by: Reader, ingest: Ingesting, request: Re
     account = await named_account(ingest, by.workspace, body.account)
     view: RoutingView = part(request, RoutingView)
     said = await view.rehearse(await ingest.contacts.rehearsed(account, body.received()))
-    opens_at = None if said.opens_at is None else moment(said.opens_at)
+    opens_at = moment(said.opens_at)
     return Rehearsal(**msgspec.to_builtins(said) | {"opens_at": opens_at})

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from libs.common.calendars import HOURS_CHARACTERS_MAX, Hours, compile_hours
 from libs.common.errors import FieldError, Invalid
 from libs.common.events import values
-from libs.common.events.codec import EPOCH
-from libs.common.http import Id, StrictModel
+from libs.common.events.codec import moment
+from libs.common.http import Id, StrictModel, ViewModel
 from services.router.core import limits
 from services.router.core.predicates import flaws
 from services.router.core.state import Queue
@@ -123,7 +123,7 @@ def table_ahead(hours: Hours, now: int) -> tuple[tuple[int, int], ...]:
     return tuple(interval for interval in compile_hours(hours, now) if interval[1] > now)
 
 
-class AdmissionView(BaseModel):
+class AdmissionView(ViewModel):
     when: dict[str, Any] | None
     hours: str | None
     timezone: str | None
@@ -149,5 +149,5 @@ def admission_view(queue: Queue) -> dict[str, Any]:
         "closed": queue.closed,
         "overflow": None if queue.overflow is None else OverflowBody(**msgspec.to_builtins(queue.overflow)),
         "max_length": queue.max_length,
-        "hours_known_until": EPOCH + timedelta(microseconds=table[-1][1]) if table else None,
+        "hours_known_until": moment(table[-1][1]) if table else None,
     }

@@ -110,9 +110,9 @@ async def put_presence(
     now, until = shell.clock.now(), body.until_instant()
     if until is not None and until <= now:
         raise Invalid("the shift is over", errors=[FieldError("/until", "must be later than now")])
-    if is_heartbeat(row.entity(Agent), body, now):
+    agent = row.entity(Agent)
+    if is_heartbeat(agent, body, now):
         commands.renew_lease(by.workspace, row.pool, agent_id, body.lease_seconds)
-        agent = row.entity(Agent)
         agent.lease_until = now + body.lease_seconds * SECOND
         return presence_view(agent)
     wish = body.model_dump() | {"until": until}
@@ -131,6 +131,7 @@ def is_heartbeat(agent: Agent, body: PresenceBody, now: int) -> bool:
 async def complete_wrap_up(
     agent_id: Id, by: Worker, shell: Shelled, ask: Asking, body: WrapUpGiven
 ) -> dict[str, Any]:
+    """The agent has wrapped up one contact, or all: the capacity is free."""
     check_own(by, agent_id)
     row = await shell.reads.entity(by.workspace, "agent", agent_id)
     return await ask(CompleteWrapUp, by, row.pool, agent_id=agent_id, contact_id=body.contact_id)

@@ -21,7 +21,7 @@ from libs.common.events.commands import (
 from libs.common.http import ApiRouter
 from libs.common.telemetry import current_trace_id
 from services.router.api_moves import ask_noting, check_goal
-from services.router.api_parts import Ask, Asking, Shell, Shelled, Supervisor, pool_of_contact
+from services.router.api_parts import Ask, Asking, Shell, Shelled, Supervisor
 from services.router.move_models import (
     BulkAssign,
     BulkBody,
@@ -70,9 +70,9 @@ def refuse_repeats(contact_ids: list[str]) -> None:
 def asked_of_each(body: BulkBody) -> tuple[type[ContactCommand], dict[str, Any]]:
     match body:
         case BulkTransfer(): return TransferContact, body.goal()
-        case BulkAssign(): return AssignContact, {"to_agent": body.agent, "forced": body.forced}
-        case BulkPriority(): return SetPriority, {"boost": round(body.boost * 1_000), "reason": body.reason}
-        case BulkPark(): return ParkContact, {"until": body.until_instant(), "reason": body.reason}
+        case BulkAssign(): return AssignContact, body.fields()
+        case BulkPriority(): return SetPriority, body.fields()
+        case BulkPark(): return ParkContact, body.fields()
         case BulkResume(): return ResumeContact, {}
         case BulkClose(): return CloseContact, {"resolution": body.resolution}
         case _: assert_never(body)
@@ -84,8 +84,7 @@ async def result(
 ) -> dict[str, Any]:  # fmt: skip
     try:
         if kind is TransferContact:
-            pool = await pool_of_contact(shell, by.workspace, contact_id)
-            await check_goal(shell, by.workspace, pool, fields)
+            await check_goal(shell, by.workspace, contact_id, fields)
         state = await ask_noting(kind, contact_id, by, shell, ask, note, command_id, **fields)
     except Problem as problem:
         problem_body = problem.body(current_trace_id())

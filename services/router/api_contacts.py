@@ -179,6 +179,7 @@ def shown_event(row: tuple[Any, ...]) -> dict[str, Any]:
 
 @router.post("/v1/offers/{offer_id}/accept")
 async def accept_offer(offer_id: Id, by: Worker, shell: Shelled, ask: Asking) -> dict[str, Any]:
+    """The contact is the agent's. 409 `offer_ended` with the present state when it was too late."""
     pool = await pool_of_contact(shell, by.workspace, contact_of_offer(offer_id))
     return await ask(AcceptOffer, by, pool, offer_id=offer_id, agent_id=acting_agent(by))
 
@@ -187,6 +188,7 @@ async def accept_offer(offer_id: Id, by: Worker, shell: Shelled, ask: Asking) ->
 async def decline_offer(
     offer_id: Id, by: Worker, shell: Shelled, ask: Asking, body: DeclineGiven
 ) -> dict[str, Any]:
+    """The contact is offered to somebody else, and to this agent again only after everybody able was asked."""
     pool = await pool_of_contact(shell, by.workspace, contact_of_offer(offer_id))
     return await ask(DeclineOffer, by, pool, offer_id=offer_id, agent_id=acting_agent(by), reason=body.reason)
 
@@ -199,14 +201,14 @@ async def park_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: ParkGiven
 ) -> dict[str, Any]:
     """Nothing to do until the customer writes, or until `until`."""
-    fields = {"until": body.until_instant(), "reason": body.reason}
-    return await ask_of_contact(ParkContact, contact_id, by, shell, ask, **fields)
+    return await ask_of_contact(ParkContact, contact_id, by, shell, ask, **body.fields())
 
 
 @router.post("/v1/contacts/{contact_id}/resume")
 async def resume_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, _body: ResumeGiven
 ) -> dict[str, Any]:
+    """What is parked has work again: with its agent when there is room, else it waits."""
     return await ask_of_contact(ResumeContact, contact_id, by, shell, ask)
 
 
@@ -230,14 +232,15 @@ async def break_out(
 async def set_priority(
     contact_id: Id, body: PriorityBody, by: Supervisor, shell: Shelled, ask: Asking
 ) -> dict[str, Any]:
-    boost = round(body.boost * 1_000)
-    return await ask_of_contact(SetPriority, contact_id, by, shell, ask, boost=boost, reason=body.reason)
+    """Move its promise forward by hand, or with 0 no more; no escalation changes that from then on."""
+    return await ask_of_contact(SetPriority, contact_id, by, shell, ask, **body.fields())
 
 
 @router.post("/v1/contacts/{contact_id}/close")
 async def close_contact(
     contact_id: Id, by: Platform, shell: Shelled, ask: Asking, body: CloseGiven
 ) -> dict[str, Any]:
+    """Its work is done; the agent's capacity is free when the queue's wrap-up ends."""
     return await ask_of_contact(CloseContact, contact_id, by, shell, ask, resolution=body.resolution)
 
 

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel
-
-from libs.common.http import ApiRouter, Id
+from libs.common.events.codec import moment
+from libs.common.http import ApiRouter, Id, ViewModel
 from services.router.api_parts import Reader, ReaderOrAgent, Shelled, check_own
-from services.router.api_views import moment
 from services.router.core.explain_agent import AgentExplanation, explain_agent
 from services.router.core.explain_queue import QueueExplanation, explain_queue
 from services.router.core.state import Queue
@@ -22,14 +20,15 @@ LOOKED_AT_MAX: Final = 1_000
 router = ApiRouter()
 
 
-class HeldView(BaseModel):
+class HeldView(ViewModel):
     contact_id: str
     state: str
     units: int
+    """That it takes now: none while it is paused."""
     paused: bool
 
 
-class ReasonView(BaseModel):
+class ReasonView(ViewModel):
     """Why some of those who wait aren't the agent's, in the words of the contact's own explanation."""
 
     why: str
@@ -38,7 +37,7 @@ class ReasonView(BaseModel):
     """The most urgent of these contacts."""
 
 
-class AgentExplanationView(BaseModel):
+class AgentExplanationView(ViewModel):
     agent_id: str
     status: str
     reason: str | None
@@ -53,9 +52,10 @@ class AgentExplanationView(BaseModel):
     reasons: list[ReasonView]
     next_change_at: datetime | None
     text: str
+    """The same in a sentence."""
 
 
-class KeptView(BaseModel):
+class KeptView(ViewModel):
     """Why the queue's most urgent contact isn't theirs."""
 
     why: str
@@ -64,14 +64,16 @@ class KeptView(BaseModel):
     """One of these agents, the lowest id."""
 
 
-class QueueExplanationView(BaseModel):
+class QueueExplanationView(ViewModel):
     queue_id: str
     draining_to: str | None
     waiting: int
     first: Explanation | None
     """The most urgent contact of those who wait, explained."""
     agents: list[KeptView]
+    """The pool's agents by what keeps them from it, what most share first."""
     text: str
+    """The same in a sentence."""
 
 
 @router.get("/v1/agents/{agent_id}/explanation", tags=["agents"])

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from libs.common.errors import FieldError, NotSupported
 from libs.common.events import values
-from libs.common.events.codec import instant
+from libs.common.events.codec import instant_of
 from libs.common.http import Id, Name, Seconds, StrictModel, Tag
 from libs.common.matching import MatchBody
 from services.router.api_admission import AdmissionBody, WaitOver
@@ -41,6 +41,7 @@ def refuse(pointer: str, value: Any, *, neutral: Any) -> None:
 class SkillNeed(StrictModel):
     skill: Id
     level: Level = 1
+    """At least this proficiency, of 1 to 5."""
 
     def value(self) -> values.SkillNeed:
         return values.SkillNeed(skill=self.skill, level=self.level)
@@ -68,6 +69,7 @@ class OwnRequirement(Requirement):
     """What a contact asks itself: skills, whom it prefers, and who never gets it."""
 
     prefer_agents: list[Id] = []
+    """Asked first while the contact is early, in this order."""
     exclude_agents: list[Id] = []
 
 
@@ -78,6 +80,7 @@ class RelaxStep(StrictModel):
 
     after_seconds: Seconds
     requirement: Requirement
+    """Asked instead of the one before."""
     skip: values.Skip = "nobody_available"
     wait_over_seconds: WaitOver | None = None
 
@@ -111,7 +114,9 @@ class CapacityBody(StrictModel):
 
     units: Units = 120
     cost: Annotated[dict[Tag, Units], Field(max_length=COSTS_MAX)] = {}
+    """Units of a contact, by channel or else by medium."""
     max: Annotated[dict[Tag, Most], Field(max_length=COSTS_MAX)] = {}
+    """Contacts held at once, by channel or medium, paused ones included."""
     interrupted_by: InterruptedBy = InterruptedBy()
     wake_up_reserve: Most = 0
     """Units that new work leaves free while the agent has parked contacts, except work that could pause them."""
@@ -134,6 +139,7 @@ class AgentBody(StrictModel):
     name: Name | None = None
     pool: Id = "main"
     skills: Annotated[dict[Id, Level], Field(max_length=SKILLS_MAX)] = {}
+    """Skill → proficiency, 1 to 5."""
     preferred_queues: Annotated[list[Id], Field(max_length=limits.PREFERRED_QUEUES_MAX)] = []
     """Who among equals gets a contact of these queues; see the docs for what it doesn't do."""
     capacity: CapacityBody = CapacityBody()
@@ -156,24 +162,30 @@ def for_who_is_there(until: datetime | None, info: ValidationInfo) -> datetime |
 class PresenceBody(StrictModel):
     status: values.PresenceStatus
     reason: Tag | None = None
+    """A word of your own, `lunch`: shown and counted."""
     lease_seconds: Annotated[int, Field(ge=1, le=limits.LEASE_SECONDS_MAX)] = 60
+    """So long the agent counts as there without another call."""
     when_free: Annotated[bool, AfterValidator(for_who_leaves)] = False
     """For `away` and `offline`: no new work from now on, and busy until the last contact leaves."""
     until: Annotated[datetime | None, AfterValidator(for_who_is_there)] = None
     """The end of the shift: no new work from then on, and offline when free."""
 
     def until_instant(self) -> int | None:
-        return None if self.until is None else instant(self.until.isoformat())
+        return instant_of(self.until)
 
 
 class QueueBody(AdmissionBody):
     name: Name | None = None
     pool: Id = "main"
     order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    """A contact goes to the first queue that matches it, the lowest order first."""
     match: MatchBody = MatchBody()
     requirement: Requirement | None = None
+    """Null: whoever takes a public contact needs the skill `public`."""
     relax: Annotated[list[RelaxStep], Field(max_length=RELAX_STEPS_MAX)] = []
+    """What is asked instead, step by step, while nobody takes a contact."""
     offer_seconds: Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)] = 20
+    """How long an agent has to accept."""
     offer_seconds_by_medium: dict[values.Medium, Annotated[int, Field(ge=1, le=limits.OFFER_SECONDS_MAX)]] = {}
     """How long an offer of this medium lasts, instead of `offer_seconds`."""
     parallel_offers: Annotated[int, Field(ge=1, le=limits.PARALLEL_OFFERS_MAX)] = 1
@@ -181,7 +193,9 @@ class QueueBody(AdmissionBody):
     auto_accept: list[values.Medium] = []
     """What is offered of these media is assigned at once."""
     offers_max: Annotated[int, Field(ge=1, le=limits.OFFERS_MAX)] = 5
+    """After so many offers in vain a contact is flagged `nobody_answers`, and waits for somebody new."""
     wrap_up_seconds: Annotated[int, Field(ge=0, le=limits.WRAP_UP_SECONDS_MAX)] = 0
+    """What an agent has after closing a contact, before its capacity is free."""
     language_skill: bool = False
     """Whoever takes a contact speaks its language: the skill `lang:it`, at `language_level`. Where the language is
     unknown nothing is asked."""
@@ -191,7 +205,9 @@ class QueueBody(AdmissionBody):
     group_by_incident: bool = False
     """Offer contacts with the same `incident_key` as one group, at the cost of one contact."""
     group_max: Annotated[int, Field(ge=2, le=limits.GROUP_MAX)] = 20
+    """Contacts of a group at the most."""
     last_agent_seconds: Annotated[int, Field(ge=0, le=limits.LAST_AGENT_SECONDS_MAX)] = 45
+    """How long at the most a contact is held for whom it prefers and for its customer's last agent."""
 
     def refuse_what_is_not_built(self) -> None:
         if self.parallel_offers > 1:
@@ -232,17 +248,23 @@ class DeclineBody(StrictModel):
 
 class ParkBody(StrictModel):
     until: datetime | None = None
+    """When it goes on by itself; null: when the customer writes."""
     reason: Tag = "awaiting_customer"
 
-    def until_instant(self) -> int | None:
-        return None if self.until is None else instant(self.until.isoformat())
+    def fields(self) -> dict[str, Any]:
+        """The command's."""
+        return {"until": instant_of(self.until), "reason": self.reason}
 
 
 class PriorityBody(StrictModel):
     """`boost` moves the promise forward by this share of the target."""
 
-    boost: Annotated[float, Field(ge=0, le=0.25)]
+    boost: Annotated[float, Field(ge=0, le=limits.BOOST_MAX / 1_000)]
     reason: Tag = "manual"
+
+    def fields(self) -> dict[str, Any]:
+        """The command's, the boost in thousandths."""
+        return {"boost": round(self.boost * 1_000), "reason": self.reason}
 
 
 def not_reserved(resolution: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from libs.common.auth import Caller
 from libs.common.commands import new_command_id
 from libs.common.errors import FieldError, Invalid, Problem
+from libs.common.events.codec import moment
 from libs.common.events.commands import (
     AssignContact,
     CallBack,
@@ -34,7 +36,6 @@ from services.router.api_parts import (
     check_pool,
     pool_of_contact,
 )
-from services.router.api_views import moment
 from services.router.core.state import Contact
 from services.router.move_models import (
     AssignBody,
@@ -60,9 +61,7 @@ async def transfer_contact(
     An agent who is available, able and has room has it at once; without room it waits two minutes for them, then for
     anyone. 409 `agent_not_available` or `agent_not_able` says `why`.
     """
-    goal = body.goal()
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    await check_goal(shell, by.workspace, pool, goal)
+    await check_goal(shell, by.workspace, contact_id, goal := body.goal())
     return await ask_noting(TransferContact, contact_id, by, shell, ask, body.note, **goal)
 
 
@@ -74,8 +73,7 @@ async def assign_contact(
     `why`. By force capacity may be exceeded; nothing else is taken from anybody."""
     pool = await pool_of_contact(shell, by.workspace, contact_id)
     await check_in_pool(shell, by.workspace, pool, "agent", body.agent, "/agent")
-    fields = {"to_agent": body.agent, "forced": body.forced}
-    return await ask_of_contact(AssignContact, contact_id, by, shell, ask, **fields)
+    return await ask_of_contact(AssignContact, contact_id, by, shell, ask, **body.fields())
 
 
 @router.post("/v1/contacts/{contact_id}/consult")
@@ -88,9 +86,7 @@ async def consult(
     An agent must be available and able (409 says `why`); it is offered to them first for two minutes. 409
     `too_many_consults` when three go on, `is_consult` of a consult, `conflict` when nobody has the contact.
     """
-    goal = body.goal()
-    pool = await pool_of_contact(shell, by.workspace, contact_id)
-    await check_goal(shell, by.workspace, pool, goal)
+    await check_goal(shell, by.workspace, contact_id, goal := body.goal())
     return await ask_noting(Consult, contact_id, by, shell, ask, body.note, **goal)
 
 
@@ -126,9 +122,9 @@ async def list_notes(contact_id: Id, by: ReaderOrAgent, shell: Shelled, page: Pa
 
 
 def note_view(note: Note) -> NoteView:
-    at = moment(note.at)
-    assert at is not None
-    return NoteView(note_id=note.note_id, contact_id=note.contact_id, author=note.author, text=note.text, at=at)
+    return NoteView(
+        note_id=note.note_id, contact_id=note.contact_id, author=note.author, text=note.text, at=moment(note.at)
+    )
 
 
 @agents.post("/v1/agents/{agent_id}/requeue")
@@ -159,8 +155,9 @@ router.include_router(queues)
 # -- what moves stand on ----------------------------------------------------------------------------------------
 
 
-async def check_goal(shell: Shell, workspace: str, pool: str, goal: dict[str, Any]) -> None:
-    """Raises Invalid when the queue or agent isn't of the contact's pool."""
+async def check_goal(shell: Shell, workspace: str, contact_id: str, goal: Mapping[str, Any]) -> None:
+    """Raises NotFound, or Invalid when the queue or agent isn't of the contact's pool."""
+    pool = await pool_of_contact(shell, workspace, contact_id)
     for kind in ("queue", "agent"):
         if goal[f"to_{kind}"] is not None:
             await check_in_pool(shell, workspace, pool, kind, goal[f"to_{kind}"], f"/{kind}")

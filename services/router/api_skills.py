@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
 from libs.common.events.commands import DeleteSkill
-from libs.common.http import ApiRouter, Id, Page, Paging, page_of
+from libs.common.http import ApiRouter, Id, Page, Paging, ViewModel, page_of
 from services.router.api_parts import Admin, Asking, Pooled, Reader, Shelled, check_pool
 from services.router.skills import SkillView
 
 router = ApiRouter(tags=["rules"])
 
 
-class SkillReplaced(BaseModel):
+class SkillReplaced(ViewModel):
     skill: str
     replaced_by: str | None
     agents: int

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from pydantic import BaseModel
 
 from libs.common.directory import ReceivedContact
 from libs.common.events import SECOND, values
-from libs.common.events.codec import EPOCH
+from libs.common.events.codec import moment
+from libs.common.http import ViewModel
 from services.router.api_admission import AdmissionView, admission_view
 from services.router.api_models import OwnRequirement, RelaxStep, Requirement
 from services.router.core.interruption import pause_left
@@ -22,27 +22,26 @@ from services.router.reads import Row
 NEEDS_AN_AGENT: Final = ("waiting", "offered")
 
 
-def moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
-
-
 def plain(value: values.Value) -> dict[str, Any]:
     built: dict[str, Any] = msgspec.to_builtins(value)
     return built
 
 
-class PresenceView(BaseModel):
+class PresenceView(ViewModel):
     agent_id: str
     status: str
     reason: str | None
     lease_until: datetime | None
+    """Until then the agent counts as there without another call."""
     next_status: str | None
     """What the agent becomes, for the reason, when the last contact leaves; busy until then."""
     until: datetime | None
     """The end of the shift."""
 
 
-class CapacityView(BaseModel):
+class CapacityView(ViewModel):
+    """As it was put, with every medium's cost."""
+
     units: int
     cost: dict[str, int]
     max: dict[str, int]
@@ -63,13 +62,13 @@ class AgentView(PresenceView):
     """Taken by offers, assignments and wrap-ups; what is paused takes none."""
 
 
-class LiveOffer(BaseModel):
+class LiveOffer(ViewModel):
     offer_id: str
     agent: str
     expires_at: datetime | None
 
 
-class OfferView(BaseModel):
+class OfferView(ViewModel):
     offer_id: str
     contact_id: str
     queue: str
@@ -80,7 +79,7 @@ class OfferView(BaseModel):
     expires_at: datetime | None
 
 
-class ContactView(BaseModel):
+class ContactView(ViewModel):
     contact_id: str
     account: str | None = None
     channel: str | None = None
@@ -103,8 +102,11 @@ class ContactView(BaseModel):
     expected_wait_unknown: str | None = None
     """Why there is no number: `nobody_available`, `too_few_seen`, `too_many_waiting` or `unroutable`."""
     score: float | None = None
+    """Below 0: time left in units of 1,000 s; from 0 on: lateness in units of the target. Null unless it waits."""
     strikes: int | None = None
+    """Earlier failures towards the customer in the last 90 days, at most three."""
     repeat_of: str | None = None
+    """The contact of the same conversation that had ended before."""
     linked_to: str | None = None
     """The contact that was referred here, or whose customer is called back."""
     consult_of: str | None = None
@@ -112,20 +114,25 @@ class ContactView(BaseModel):
     consults: list[str] = []
     """The consults about this contact that go on."""
     incident_key: str | None = None
+    """What contacts of the same incident have in common, as the platform said."""
     group: str | None = None
     """The first contact of the group that it is offered or assigned with."""
     unroutable: bool = False
     unroutable_reason: str | None = None
+    """`no_agent`, `nobody_answers`, `queue_full` or `queue_closed`."""
     opens_at: datetime | None = None
     """Its queue is closed: when it opens, and the contact begins to be offered."""
     reach: int | None = None
+    """How many people can see it; 1 in private."""
     language: str | None = None
     topics: list[str] = []
     sentiment: float | None = None
     attributes: dict[str, values.Scalar] = {}
+    """All of them, where ingest is in the same process; else those that the account lets onto the log."""
     paused: bool = False
     """Its agent has taken `paused_for` meanwhile; it stays `assigned` and goes on by itself."""
     paused_for: str | None = None
+    """The contact that it makes room for."""
     pause_left_seconds: float | None = None
     """How much longer it may be paused in all; null unless it is assigned."""
     parked_until: datetime | None = None
@@ -140,6 +147,8 @@ class ContactView(BaseModel):
 
 
 class QueueView(AdmissionView):
+    """As it was put: `PUT /v1/queues/{queue_id}` says what each field does."""
+
     queue_id: str
     name: str | None
     pool: str
@@ -162,14 +171,15 @@ class QueueView(AdmissionView):
     group_by_incident: bool
     group_max: int
     version: int
+    """Counts its changes."""
 
 
-class PoolView(BaseModel):
+class PoolView(ViewModel):
     pool_id: str
     name: str | None
 
 
-class PolicyView(BaseModel):
+class PolicyView(ViewModel):
     pool: str
     version: int
     weights: dict[str, float]

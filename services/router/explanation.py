@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic import BaseModel
-
 from libs.common.events import pool_key
+from libs.common.events.codec import moment
+from libs.common.http import ViewModel
 from services.router.api_models import OwnRequirement, Requirement
-from services.router.api_views import moment, own_requirement_view, requirement_view
+from services.router.api_views import own_requirement_view, requirement_view
 from services.router.core import explain as core
 from services.router.core.floor import Floor
 from services.router.core.partition import Partition
@@ -17,34 +17,38 @@ from services.router.core.state import ENTITIES, Contact
 from services.router.reads import Reads, Row
 
 
-class Term(BaseModel):
+class Term(ViewModel):
     name: str
     value: float
 
 
-class Score(BaseModel):
+class Score(ViewModel):
     total: float
     """Below 0: time left in units of 1,000 s; from 0 on: lateness in units of the target."""
     promise_seconds: float
+    """The target's seconds, less what the boost takes off."""
     target_seconds: int
     boost: float
+    """The share of the target by which the promise is moved forward."""
     terms: list[Term]
+    """What the boost is made of."""
 
 
-class Pinned(BaseModel):
+class Pinned(ViewModel):
     """The versions of the queue's rules and of the target that it entered by: changes since don't touch it."""
 
     queue_version: int
     target_version: int
 
 
-class CandidateView(BaseModel):
+class CandidateView(ViewModel):
     agent: str
     chosen: bool
     why: str | None = None
+    """Why not; null for who was chosen."""
 
 
-class RelaxationView(BaseModel):
+class RelaxationView(ViewModel):
     """Steps of the queue's `relax` that count, of how many, why, and when the next one counts at the latest."""
 
     step: int
@@ -53,7 +57,7 @@ class RelaxationView(BaseModel):
     next_at: datetime | None
 
 
-class Explanation(BaseModel):
+class Explanation(ViewModel):
     contact_id: str
     state: str
     score: Score
@@ -71,7 +75,9 @@ class Explanation(BaseModel):
     ahead: int
     """Contacts of its queue that come first in the main order."""
     next_change_at: datetime | None
+    """When something about it changes at the latest: an offer's end, a step, a hold's end."""
     text: str
+    """The same in a sentence."""
 
 
 async def explanation_of(reads: Reads, workspace: str, row: Row, now: int) -> Explanation:

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Body
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from libs.common.errors import FieldError, Invalid
-from libs.common.events.codec import instant
-from libs.common.http import Id, StrictModel, Text
+from libs.common.events.codec import instant_of
+from libs.common.http import Id, StrictModel, Text, ViewModel
 from services.router.api_models import CloseBody, ParkBody, PriorityBody, Requirement, ResumeBody
 
 BULK_CONTACTS_MAX: Final = 1_000
@@ -68,13 +68,17 @@ class CallbackBody(StrictModel):
     note: Text | None = None
 
     def at(self) -> int | None:
-        return None if self.callback_at is None else instant(self.callback_at.isoformat())
+        return instant_of(self.callback_at)
 
 
 class AssignBody(StrictModel):
     agent: Id
     forced: bool = False
     """Whether or not the agent is available, able and has room."""
+
+    def fields(self) -> dict[str, Any]:
+        """The command's."""
+        return {"to_agent": self.agent, "forced": self.forced}
 
 
 class DrainBody(StrictModel):
@@ -124,14 +128,14 @@ BulkBody = Annotated[
 ]
 
 
-class BulkView(BaseModel):
+class BulkView(ViewModel):
     """A result for each contact, in the order in which they were named."""
 
     results: list[dict[str, Any]]
     """`{"status": 200, "contact_id", "state"}`, or `{"status", "contact_id", "problem"}`."""
 
 
-class NoteView(BaseModel):
+class NoteView(ViewModel):
     note_id: str
     contact_id: str
     author: str

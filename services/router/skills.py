@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from pydantic import BaseModel
 
 from libs.common.events.values import Requirement
+from libs.common.http import ViewModel
 from libs.common.postgres import Database
 from services.router.core.skill_changes import asked_by, needed_by
 from services.router.core.state import Queue, Rules
@@ -28,7 +28,7 @@ OF_CONTACTS: Final = """
 """
 
 
-class SkillView(BaseModel):
+class SkillView(ViewModel):
     skill: str
     agents: int
     """How many have it."""

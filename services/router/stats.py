@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from pydantic import BaseModel
 
 from libs.common.clock import Clock
 from libs.common.events import SECOND
 from libs.common.events.codec import rfc3339
 from libs.common.events.values import Requirement
+from libs.common.http import ViewModel
 from libs.common.postgres import DATABASE_TROUBLE, Database
 from services.router import metrics
 from services.router.core.floor import NO_AGENT, NOBODY_ANSWERS
@@ -63,19 +63,21 @@ PROFILES: Final = """
 log = structlog.get_logger()
 
 
-class WaitingLine(BaseModel):
+class WaitingLine(ViewModel):
     queue: str
     channel: str
     waiting: int
     offered: int
     longest_wait_seconds: float | None
+    """Of who waits there longest, by the customer's oldest unanswered message."""
 
 
-class Figures(BaseModel):
+class Figures(ViewModel):
     at: str
     contacts: dict[str, int]
     """Open contacts by state."""
     unroutable: int
+    """Contacts that nobody can or will take."""
     lines: list[WaitingLine]
     agents: dict[str, int]
     """Agents by presence."""
@@ -91,7 +93,7 @@ class Figures(BaseModel):
         return self.model_dump(exclude={"at": True, "lines": {"__all__": {"longest_wait_seconds"}}})
 
 
-class QueueFigures(BaseModel):
+class QueueFigures(ViewModel):
     queue_id: str
     pool: str
     at: str
@@ -105,7 +107,9 @@ class QueueFigures(BaseModel):
     expected_wait_seconds: float | None = None
     """For somebody who comes now and is like who came last."""
     expected_wait_interval: tuple[float, float] | None = None
+    """Between these the wait ends four times in five."""
     expected_wait_unknown: str | None = None
+    """Why there is no number: `nobody_available`, `too_few_seen`, `too_many_waiting` or `unroutable`."""
     attainment: float | None = None
     """Null here: the share of targets met is what `GET /v1/attainment` answers."""
     agents: dict[str, int]

@@ -11,16 +11,15 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from pydantic import BaseModel
 
 from libs.common.events import Event
-from libs.common.events.codec import Envelope
+from libs.common.events.codec import Envelope, moment
 from libs.common.events.routing import AgentUpdated
 from libs.common.events.rules import PolicyUpdated, QueueUpdated
+from libs.common.http import ViewModel
 from libs.common.log import Record
 from libs.common.machine import ACTOR_HEADER
 from libs.common.postgres import Database
-from services.router.api_views import moment
 
 Kind = Literal["queue", "agent", "policy"]
 INSERT: Final = """
@@ -36,7 +35,7 @@ NOT_CONFIGURED: Final = ("sequence", "cause", "schema", "at", "deleted", "config
                          "queue_id", "agent_id", "pool_id", "successor")  # fmt: skip
 
 
-class VersionView(BaseModel):
+class VersionView(ViewModel):
     version: int
     at: datetime | None
     actor: str | None

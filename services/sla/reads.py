@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from libs.common.errors import NotFound
 from libs.common.events import SECOND
-from libs.common.events.codec import EPOCH
+from libs.common.events.codec import moment
 from libs.common.http import Page, PageRequest, page_of
 from libs.common.postgres import Database
 from services.sla.api_models import (
@@ -157,8 +156,8 @@ def clock_view(row: Any, table: Table, now: int) -> ClockView:
         target=row["target"],
         metric=row["metric"],
         state=clock_state(row),
-        started_at=when(row["started_at"]),
-        due_at=when(row["due_at"]),
+        started_at=moment(row["started_at"]),
+        due_at=moment(row["due_at"]),
         remaining_seconds=remaining(row, table, now),
         warned_at=moment(row["warned_at"]),
         breached_at=moment(row["breached_at"]),
@@ -231,18 +230,10 @@ async def breaches(
 def breach_view(row: Any) -> BreachView:
     return BreachView(
         **{name: row[name] for name in ("contact_id", "target", "metric", "queue", "channel", "medium", "visibility")},
-        started_at=when(row["started_at"]),
-        due_at=when(row["due_at"]),
-        breached_at=when(row["breached_at"]),
+        started_at=moment(row["started_at"]),
+        due_at=moment(row["due_at"]),
+        breached_at=moment(row["breached_at"]),
         reason=row["breach_reason"],
         met_at=moment(row["met_at"]),
         open=row["ended_at"] is None,
     )
-
-
-def when(instant: int) -> datetime:
-    return EPOCH + timedelta(microseconds=instant)
-
-
-def moment(instant: int | None) -> datetime | None:
-    return None if instant is None else when(instant)

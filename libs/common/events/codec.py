@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -71,15 +71,33 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=1_024)  # a batch's decisions share their time
 def rfc3339(instant: int) -> str:
     """`1795000000123456` → `2026-11-18T11:06:40.123456Z`."""
-    return (EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds")[:-6] + "Z"
+    return moment(instant).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def instant(text: str) -> int:
     """RFC 3339 with a zone → microseconds since 1970 UTC. Raises ValueError, also when there is no zone."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise ValueError("a time needs a zone")
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return instant_of(time)
+
+
+@overload
+def instant_of(time: datetime) -> int: ...
+@overload
+def instant_of(time: datetime | None) -> int | None: ...
+def instant_of(time: datetime | None) -> int | None:
+    """Microseconds since 1970 UTC of a time with a zone; None of none."""
+    return None if time is None else (time - EPOCH) // timedelta(microseconds=1)
+
+
+@overload
+def moment(instant: int) -> datetime: ...
+@overload
+def moment(instant: int | None) -> datetime | None: ...
+def moment(instant: int | None) -> datetime | None:
+    """The time in UTC; None of none."""
+    return None if instant is None else EPOCH + timedelta(microseconds=instant)
 
 
 def _instants_of(event: type[Event]) -> tuple[str, ...]:
