@@ -33,9 +33,9 @@ UNDECIDED: Final = "undecided"
 SKIPPED: Final = "evolve failed three times"
 POSITIONS_KEY: Final = "positions"
 AFTER_HEADER: Final = "omni-after-contacts"
+"""On a decision's record: the position in contacts that was fed before it was made."""
 ACTOR_HEADER: Final = "omni-actor"
 """Who asked for the command that a decision answers: an API key's id, or an agent's."""
-"""On a decision's record: the position in contacts that was fed before it was made."""
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 Place = tuple[str, int]

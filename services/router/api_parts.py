@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -18,14 +18,13 @@ from libs.common.notes import Notes
 from libs.common.parts import from_app, part
 from libs.common.pools import Pools
 from services.router.core.floor import EVERYONE
+from services.router.core.state import contact_and_number
 from services.router.names import Named, Names
 from services.router.outlook import Outlook
 from services.router.reads import Reads
 from services.router.stats import Stats
 from services.router.stream import Streams
 from services.router.versions import Versions
-
-OFFER: Final = ".offer."
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ async def ask_of_contact(
 
 def contact_of_offer(offer_id: str) -> str:
     """`con_x.offer.3` → `con_x`. Raises NotFound for what is no offer's id."""
-    contact_id, separator, number = offer_id.rpartition(OFFER)
-    if not separator or not number.isdecimal():
+    contact_id, number = contact_and_number(offer_id)
+    if not number:
         raise NotFound("there is no such offer")
     return contact_id

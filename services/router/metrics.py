@@ -26,7 +26,7 @@ from libs.common.events.routing import (
     OfferExpired,
     OfferWithdrawn,
 )
-from services.router.core.admission import OverflowReason
+from libs.common.events.values import OverflowReason
 from services.router.core.presence import MISSED_OFFERS
 
 TYPICAL_TARGETS_SECONDS: Final = (5, 10, 20, 40, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)

@@ -13,6 +13,7 @@ from libs.common.events.codec import Envelope
 from libs.common.events.routing import ContactAbandoned, ContactClosed, ContactDecision
 from libs.common.log import Record
 from libs.common.machine import POSITIONS_KEY
+from services.router.core.queues import due_of
 from services.router.core.state import ENTITIES, Agent, Contact, Pool, Queue
 from services.router.past import contact_of_events
 
@@ -138,7 +139,6 @@ def _deleted(entity: Agent | Queue | Pool) -> dict[str, Any]:
 
 
 def contact_columns(contact: Contact) -> dict[str, Any]:
-    target = contact.target_seconds * SECOND
     return {
         "state": contact.state,
         "queue": contact.rules.queue,
@@ -149,8 +149,8 @@ def contact_columns(contact: Contact) -> dict[str, Any]:
         "offered_units": [offer.units for offer in contact.offers] or None,
         "opened_at": contact.opened_at,
         "waiting_since": contact.waiting_since,
-        "promise_at": contact.waiting_since + (1_000 - contact.boost) * target // 1_000,
-        "target_us": target,
+        "promise_at": due_of(contact),
+        "target_us": contact.target_seconds * SECOND,
         "units": contact.units if contact.paused_at is None else 0,
         "unroutable": contact.unroutable is not None,
     }

@@ -17,12 +17,11 @@ from libs.common.events.base import Event
 from libs.common.events.commands import COMMAND_EVENTS
 from libs.common.events.contacts import CONTACT_EVENTS
 from libs.common.events.escalations import ESCALATION_EVENTS
-from libs.common.events.in_private import IN_PRIVATE_EVENTS
 from libs.common.events.routing_types import ROUTING_EVENTS
 
 EVENTS: Final[dict[str, type[Event]]] = {
     event.type: event
-    for event in (*CONTACT_EVENTS, *COMMAND_EVENTS, *ROUTING_EVENTS, *IN_PRIVATE_EVENTS, *ESCALATION_EVENTS)
+    for event in (*CONTACT_EVENTS, *COMMAND_EVENTS, *ROUTING_EVENTS, *ESCALATION_EVENTS)
 }
 UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 """(type, version) → what turns the fields of that version into those of the next."""

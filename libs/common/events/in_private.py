@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from libs.common.events.base import Event
 from libs.common.events.routing import ContactDecision
 from libs.common.events.values import Visibility
 
@@ -43,10 +42,3 @@ class ContactReturnedToPublic(ContactDecision, frozen=True, kw_only=True):
     boost: int
     terms: dict[str, int]
     policy_version: int = 0
-
-
-IN_PRIVATE_EVENTS: tuple[type[Event], ...] = (
-    ContactMovedToPrivate,
-    ContactPrivateAcknowledged,
-    ContactReturnedToPublic,
-)

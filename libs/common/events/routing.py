@@ -13,7 +13,9 @@ from libs.common.events.values import (
     Capacity,
     Medium,
     Overflow,
+    OverflowReason,
     PresenceStatus,
+    QueuedReason,
     RelaxReason,
     RelaxStep,
     Requirement,
@@ -39,7 +41,7 @@ class ContactQueued(ContactDecision, frozen=True, kw_only=True):
         "linked_to", "parallel_offers", "auto_accept", "opens_at", "overflow", "language_level", "incident_key",
         "group_max", "consult_of",
     )  # fmt: skip
-    reason: Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"]
+    reason: QueuedReason
     queue: str
     account: str
     channel: str
@@ -256,7 +258,7 @@ class ContactOverflowed(ContactDecision, frozen=True, kw_only=True):
     type: ClassVar[str] = "contact.overflowed"
     from_queue: str
     queue: str
-    reason: Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
+    reason: OverflowReason
 
 
 class ContactPriorityChanged(ContactDecision, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.common.events import consults, routing, rules
+from libs.common.events import consults, in_private, routing, rules
 from libs.common.events.base import Event
 
 ROUTING_EVENTS: tuple[type[Event], ...] = (
@@ -36,4 +36,7 @@ ROUTING_EVENTS: tuple[type[Event], ...] = (
     rules.QueueUpdated,
     rules.PoolUpdated,
     rules.PolicyUpdated,
+    in_private.ContactMovedToPrivate,
+    in_private.ContactPrivateAcknowledged,
+    in_private.ContactReturnedToPublic,
 )

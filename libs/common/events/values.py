@@ -123,6 +123,10 @@ class BusinessHours(Value, frozen=True):
     open: tuple[tuple[int, int], ...] = ()
 
 
+QueuedReason = Literal[
+    "opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"
+]
+OverflowReason = Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
 ClosedPolicy = Literal["wait", "overflow", "refuse"]
 """What becomes of a contact that comes while its queue is closed."""
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from libs.common.events.contacts import Message
-from libs.common.events.values import BusinessHours, Medium, Requirement, Visibility
+from libs.common.events.values import BusinessHours, Medium, OverflowReason, Requirement, Visibility
 from libs.common.promises import MATCH_FIELDS, Traits, matches
 from services.router.core import predicates
 from services.router.core.floor import EVERYONE, Floor
@@ -23,7 +23,6 @@ from services.router.core.requirements import PUBLIC
 from services.router.core.state import Contact, Queue, Rules
 from services.router.core.traits import MessageTraits, traits_of
 
-OverflowReason = Literal["time", "length", "full", "closed", "queue_deleted", "expected_wait"]
 QUEUE_FULL: Final = "queue_full"
 QUEUE_CLOSED: Final = "queue_closed"
 

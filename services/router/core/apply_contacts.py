@@ -58,9 +58,7 @@ TO_SOMEBODY_ELSE: Final = ("reassigned", "requeued")
 def on_queued(partition: Partition, floor: Floor, event: ContactQueued) -> None:
     contact = floor.contacts.get(event.contact_id)
     if contact is None:
-        contact = contact_of(event)
-        contact.rules = pinned_rules(event, floor)
-        floor.contacts[event.contact_id] = shared(floor, contact)
+        contact = floor.contacts[event.contact_id] = shared(floor, contact_of(event, floor))
         base, generation = base_and_generation(contact.id)
         if generation > 1:
             floor.heads[base] = contact.id
@@ -86,9 +84,9 @@ def pinned_rules(event: ContactQueued, floor: Floor | None = None) -> Rules:
     )  # fmt: skip
 
 
-def contact_of(event: ContactQueued) -> Contact:
+def contact_of(event: ContactQueued, floor: Floor | None = None) -> Contact:
     return Contact(
-        id=event.contact_id, rules=pinned_rules(event), account=event.account, channel=event.channel,
+        id=event.contact_id, rules=pinned_rules(event, floor), account=event.account, channel=event.channel,
         medium=event.medium, visibility=event.visibility, customer_id=event.customer_id, opened_at=event.opened_at,
         waiting_since=event.waiting_since, target_seconds=event.target_seconds, tier=event.tier,
         strikes=event.strikes, repeat_of=event.repeat_of, linked_to=event.linked_to, last_agent=event.last_agent,

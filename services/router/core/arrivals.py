@@ -16,6 +16,7 @@ from libs.common.events.contacts import (
     ResponseObserved,
 )
 from libs.common.events.routing import ContactPriorityChanged
+from libs.common.events.values import QueuedReason
 from services.router.core import in_private
 from services.router.core.admission import queue_for, rules_of
 from services.router.core.facts import ContactNoted, SpreadNoted
@@ -29,7 +30,6 @@ from services.router.core.traits import traits_of
 from services.router.core.transitions import (
     ANSWERED_ELSEWHERE,
     REFERRED,
-    Reason,
     closed,
     customer_left,
     lined_up,
@@ -62,7 +62,7 @@ def on_opened(floor: Floor, opened: ContactOpened, now: int) -> Events:
 def enter(floor: Floor, message: Message, now: int, contact_id: str, previous: Previous) -> Events:
     """A new piece of work."""
     contact = new_contact(floor, message, now, contact_id, previous)
-    reason: Reason = "opened" if isinstance(message, ContactOpened) else "reopened"
+    reason: QueuedReason = "opened" if isinstance(message, ContactOpened) else "reopened"
     entry = lined_up(floor, now, contact, reason, last_agent=previous.agent)
     spread = total_of(message.reach)
     return (*entry, spread_noted(floor, now, contact, spread, now)) if spread else entry

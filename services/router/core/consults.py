@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
-from libs.common.events import SECOND, Event
+from libs.common.events import Event
 from libs.common.events.commands import CloseContact, Consult, ContactCommand, ReleaseContact, SetPriority
 from libs.common.events.consults import ContactConsulted, consulted
 from libs.common.events.routing import (
@@ -25,11 +23,12 @@ from libs.common.events.routing import (
 from libs.common.events.values import Requirement
 from services.router.core.admission import open_queue, rules_of, standing
 from services.router.core.floor import Floor
-from services.router.core.limits import CONSULTS_MAX, TRANSFER_HELD_SECONDS
-from services.router.core.moves import FULL, unfit, unfit_agent
+from services.router.core.limits import CONSULTS_MAX
+from services.router.core.moves import FULL, first_for, unfit, unfit_agent
 from services.router.core.outcomes import Events, contact_state, done, refused
 from services.router.core.partition import Partition
-from services.router.core.state import Contact, Queue
+from services.router.core.roster import on_roster
+from services.router.core.state import Contact, Queue, id_of_next
 from services.router.core.transitions import closed, lined_up, offer_withdrawn, queued
 
 CONSULT_ENDED: Final = "consult_ended"
@@ -58,33 +57,29 @@ def ask_queue(floor: Floor, contact: Contact, consult: Consult, queue_id: str, n
     queue = open_queue(floor, queue_id)
     if queue is None:
         return refused(consult, now, 422, "unknown_queue", contact_state(contact))
-    waits = lined_up(floor, now, consult_of(contact, queue, now), "consulted")
+    waits = lined_up(floor, now, new_consult(contact, queue, now), "consulted")
     return asked(floor, contact, consult, waits, now)
 
 
 def ask_agent(floor: Floor, contact: Contact, consult: Consult, agent_id: str, now: int) -> Events:
-    """They have two minutes before it is offered to others of the contact's queue."""
-    desk = floor.desks.get(agent_id)
-    if desk is None or desk.agent.deleted:
+    """Before it is offered to others of the contact's queue, they are waited for."""
+    desk = on_roster(floor, agent_id)
+    if desk is None:
         return refused(consult, now, 422, "unknown_agent", contact_state(contact))
     if agent_id == contact.agent_id:
         return refused(consult, now, 422, "own_contact", contact_state(contact))
-    help_wanted = consult_of(contact, standing(floor, contact.rules.queue), now)
+    help_wanted = new_consult(contact, standing(floor, contact.rules.queue), now)
     why_not = unfit(floor, help_wanted, desk)
     if why_not not in (None, FULL):
         return unfit_agent(consult, contact, desk, why_not, now)
-    held_until = now + TRANSFER_HELD_SECONDS * SECOND
-    waits = msgspec.structs.replace(
-        queued(floor, now, help_wanted, "consulted"), last_agent=agent_id, last_agent_until=held_until
-    )
+    waits = first_for(agent_id, queued(floor, now, help_wanted, "consulted"))
     return asked(floor, contact, consult, (waits,), now)
 
 
-def consult_of(contact: Contact, queue: Queue, now: int) -> Contact:
-    """Named after the decision that it comes of, the contact's next: so no two are called alike."""
+def new_consult(contact: Contact, queue: Queue, now: int) -> Contact:
     assert contact.agent_id is not None, "somebody asks"
     return Contact(
-        id=f"{contact.id}.consult.{contact.sequence + 1}", rules=rules_of(queue, "private", contact.medium),
+        id=id_of_next(contact, "consult"), rules=rules_of(queue, "private", contact.medium),
         account=contact.account, channel=contact.channel, medium=contact.medium, visibility="private",
         customer_id=contact.customer_id, opened_at=now, waiting_since=now, target_seconds=contact.target_seconds,
         tier=contact.tier, strikes=contact.strikes, consult_of=contact.id, sentiment=contact.sentiment,

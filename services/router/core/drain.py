@@ -15,7 +15,7 @@ from libs.common.events.routing import ContactTransferred
 from services.router.core.admission import open_queue, rules_of
 from services.router.core.facts import DrainDue, DrainSet
 from services.router.core.floor import Floor
-from services.router.core.limits import DRAIN_STEP, DRAINED_A_STEP
+from services.router.core.limits import DRAIN_STEP_MICROSECONDS, DRAINED_A_STEP
 from services.router.core.outcomes import Events, done, refused
 from services.router.core.state import Contact, Queue
 from services.router.core.transitions import flag_ended, queued
@@ -29,7 +29,7 @@ def on_drain(floor: Floor, drain: DrainQueue, now: int) -> Events:
         return refused(drain, now, 404, "not_found")
     if to is None or to.id == queue.id:
         return refused(drain, now, 422, "unknown_queue" if to is None else "invalid", state)
-    begun = DrainSet(key=floor.key, at=now, queue_id=queue.id, to=to.id, next_at=now + DRAIN_STEP)
+    begun = DrainSet(key=floor.key, at=now, queue_id=queue.id, to=to.id, next_at=now + DRAIN_STEP_MICROSECONDS)
     return (begun, done(drain, now, state | {"waiting": len(floor.waiting_in(queue.id))}))
 
 
@@ -44,7 +44,7 @@ def on_drain_due(floor: Floor, due: DrainDue, now: int) -> Events:
     goes_on = len(moving) == DRAINED_A_STEP
     step = DrainSet(
         key=floor.key, at=now, queue_id=queue.id, to=to.id if goes_on else None,
-        after=moving[-1].id if goes_on else "", next_at=now + DRAIN_STEP if goes_on else 0,
+        after=moving[-1].id if goes_on else "", next_at=now + DRAIN_STEP_MICROSECONDS if goes_on else 0,
     )  # fmt: skip
     return (*(event for contact in moving for event in moved(floor, contact, to, now)), step)
 

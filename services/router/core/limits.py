@@ -73,8 +73,8 @@ CONSULTS_MAX: Final = 3
 """Of one contact, at the same time."""
 DRAINED_A_STEP: Final = 500
 """Contacts of a drained queue that move with one commit."""
-DRAIN_STEP: Final = SECOND // 10
-"""Microseconds between two steps, so that everybody else is served meanwhile."""
+DRAIN_STEP_MICROSECONDS: Final = SECOND // 10
+"""Between two steps, so that everybody else is served meanwhile."""
 
 # Rules of queues.
 RULE_DEPTH_MAX: Final = 8

@@ -31,7 +31,6 @@ from libs.common.events.routing import (
 )
 from services.router.core.admission import open_queue, rules_of
 from services.router.core.arrivals import since_unanswered
-from services.router.core.configuration import is_sound_requirement
 from services.router.core.desks import Desk, cost, has_room
 from services.router.core.explain import reason_against
 from services.router.core.floor import Floor
@@ -39,7 +38,9 @@ from services.router.core.limits import TRANSFER_HELD_SECONDS
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused
 from services.router.core.presence import held_in_order, offers_withdrawn
 from services.router.core.requirements import for_anybody
-from services.router.core.state import Contact, units_held
+from services.router.core.roster import on_roster
+from services.router.core.soundness import is_sound_requirement
+from services.router.core.state import Contact, id_of_next, units_held
 from services.router.core.transitions import (
     REFERRED,
     assigned,
@@ -132,8 +133,8 @@ def leaves(floor: Floor, contact: Contact, now: int, **goal: Any) -> Events:
 
 
 def to_agent(floor: Floor, contact: Contact, transfer: TransferContact, agent_id: str, now: int) -> Events:
-    desk = floor.desks.get(agent_id)
-    if desk is None or desk.agent.deleted:
+    desk = on_roster(floor, agent_id)
+    if desk is None:
         return refused(transfer, now, 422, "unknown_agent", contact_state(contact))
     if has_it(contact, agent_id):
         return (done(transfer, now, contact_state(contact)),)
@@ -144,11 +145,15 @@ def to_agent(floor: Floor, contact: Contact, transfer: TransferContact, agent_id
     if why_not is None:
         given = assigned(floor, now, contact, desk, units=units_of(desk, contact), offer=None)
         return (*left, *given, done(transfer, now, contact_state(contact, "assigned", agent_id)))
-    waits = msgspec.structs.replace(
-        queued_again(floor, contact, replace(contact, own=for_anybody(contact.own)), now),
-        last_agent=agent_id, last_agent_until=now + TRANSFER_HELD_SECONDS * SECOND,
-    )  # fmt: skip
+    moved = replace(contact, own=for_anybody(contact.own))
+    waits = first_for(agent_id, queued_again(floor, contact, moved, now))
     return (*left, waits, done(transfer, now, contact_state(contact, "waiting")))
+
+
+def first_for(agent_id: str, waits: ContactQueued) -> ContactQueued:
+    """They have two minutes before anyone may take it."""
+    until = waits.at + TRANSFER_HELD_SECONDS * SECOND
+    return msgspec.structs.replace(waits, last_agent=agent_id, last_agent_until=until)
 
 
 def has_it(contact: Contact, agent_id: str) -> bool:
@@ -183,8 +188,8 @@ def units_of(desk: Desk, contact: Contact) -> int:
 
 def on_assign(floor: Floor, contact: Contact, assign: AssignContact, now: int) -> Events:
     """A supervisor's word. By force capacity may be exceeded, and nothing else is taken from anybody."""
-    desk = floor.desks.get(assign.to_agent)
-    if desk is None or desk.agent.deleted:
+    desk = on_roster(floor, assign.to_agent)
+    if desk is None:
         return refused(assign, now, 422, "unknown_agent", contact_state(contact))
     if has_it(contact, assign.to_agent):
         return (done(assign, now, contact_state(contact)),)
@@ -223,8 +228,8 @@ def taken_away(floor: Floor, contact: Contact, agent_id: str, now: int) -> Event
 
 def on_requeue(floor: Floor, requeue: RequeueAgent, now: int) -> Events:
     """Calls too: whoever asks for it keeps their line. What is parked or being wrapped up stays."""
-    desk = floor.desks.get(requeue.agent_id)
-    if desk is None or desk.agent.deleted:
+    desk = on_roster(floor, requeue.agent_id)
+    if desk is None:
         return refused(requeue, now, 404, "not_found")
     held = [one for one in held_in_order(desk) if one.state in ("offered", "assigned")]
     given_back = (event for one in held if one.state == "assigned" for event in released(floor, now, one, "requeued"))
@@ -257,8 +262,7 @@ def on_call_back(floor: Floor, contact: Contact, call: CallBack, now: int) -> Ev
 
 
 def linked_id(contact: Contact) -> str:
-    """Named after the decision that it comes of, the contact's next: so no two are called alike."""
-    return f"{contact.id}.linked.{contact.sequence + 1}"
+    return id_of_next(contact, "linked")
 
 
 def goes_on_or_ends(

@@ -30,7 +30,7 @@ from services.router.core.policy import named
 from services.router.core.presence import on_missed
 from services.router.core.queues import score_of, thousandths
 from services.router.core.relaxation import relaxed, step_now
-from services.router.core.state import Contact, Offer, offer_id, offer_of
+from services.router.core.state import Contact, Offer, contact_and_number, offer_id, offer_of
 from services.router.core.transitions import assigned, flag_ended, offer_withdrawn
 
 ACCEPTED_BY_ANOTHER: Final = "accepted_by_another"
@@ -162,9 +162,8 @@ def _decline_live(floor: Floor, contact: Contact, offer: Offer, decline: Decline
 
 
 def _offer(floor: Floor, command: OfferCommand) -> tuple[Contact | None, int]:
-    contact_id, separator, number = command.offer_id.rpartition(".offer.")
-    known = bool(separator) and number.isdecimal() and int(number) > 0
-    return (floor.contacts.get(contact_id), int(number)) if known else (None, 0)
+    contact_id, number = contact_and_number(command.offer_id)
+    return (floor.contacts.get(contact_id), number) if number else (None, 0)
 
 
 def _may_speak(command: OfferCommand, agent_id: str) -> bool:
@@ -173,7 +172,7 @@ def _may_speak(command: OfferCommand, agent_id: str) -> bool:
 
 
 def _unknown_offer(floor: Floor, command: OfferCommand, now: int) -> Events:
-    state = state_of(floor, command.offer_id.rpartition(".offer.")[0])
+    state = state_of(floor, contact_and_number(command.offer_id)[0])
     if state is not None and state["state"] in {"closed", "abandoned"}:
         return refused(command, now, 409, "offer_ended", state)
     return refused(command, now, 404, "not_found")

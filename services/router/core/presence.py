@@ -16,6 +16,7 @@ from services.router.core.facts import AgentReleased, LeaseEnded, LeasesRenewed,
 from services.router.core.floor import Floor
 from services.router.core.limits import LEASE_SECONDS_MAX, RELEASE_AFTER_SECONDS
 from services.router.core.outcomes import Events, agent_state, done, refused
+from services.router.core.roster import on_roster
 from services.router.core.state import Agent, Contact
 from services.router.core.transitions import offer_withdrawn, released
 
@@ -27,8 +28,8 @@ LEAVES: Final = ("away", "offline")
 
 
 def on_set_presence(floor: Floor, wish: SetPresence, now: int) -> Events:
-    desk = floor.desks.get(wish.agent_id)
-    if desk is None or desk.agent.deleted:
+    desk = on_roster(floor, wish.agent_id)
+    if desk is None:
         return refused(wish, now, 404, "not_found")
     if not is_sound_presence(wish, now):
         return refused(wish, now, 422, "invalid", agent_state(desk.agent))

@@ -9,55 +9,14 @@ from msgspec.structs import replace
 
 from libs.common.events.commands import CompileQueueHours, DeleteQueue
 from libs.common.events.rules import QueueUpdated
-from libs.common.events.values import Overflow, QueueRules
+from libs.common.events.values import QueueRules
 from services.router.core.admission import open_queue
 from services.router.core.floor import EVERYONE, Floor
-from services.router.core.limits import (
-    LENGTH_MAX,
-    MIGRATED_AT_ONCE_MAX,
-    OPEN_INTERVALS_MAX,
-    OVERFLOW_SECONDS_MAX,
-    WAIT_OVER_SECONDS_MAX,
-)
+from services.router.core.limits import MIGRATED_AT_ONCE_MAX
 from services.router.core.outcomes import Events, done, refused
-from services.router.core.predicates import flaws
+from services.router.core.soundness import is_sound_table
 from services.router.core.state import Queue, line_of
 from services.router.core.transitions import overflowed
-
-
-def is_sound_admission(queue_id: str, rules: QueueRules) -> bool:
-    """Whether what decides about coming in can be kept: the rule, the hours, the length, the overflow."""
-    overflow = rules.overflow
-    return (
-        (rules.when is None or not flaws(rules.when))
-        and (rules.hours is None or is_sound_table(rules.hours.open))
-        and (rules.closed == "wait" or rules.hours is not None)
-        and (rules.closed != "overflow" or overflow is not None)
-        and (rules.max_length is None or 1 <= rules.max_length <= LENGTH_MAX)
-        and (overflow is None or (overflow.queue != queue_id and is_sound_overflow(overflow, rules)))
-    )
-
-
-def is_sound_overflow(overflow: Overflow, rules: QueueRules) -> bool:
-    """Whether there is an occasion for it, and each is within its bounds."""
-    after, longer, wait = overflow.after_seconds, overflow.longer_than, overflow.wait_over_seconds
-    occasions = any(one is not None for one in (after, longer, wait, rules.max_length))
-    return (
-        (occasions or rules.closed == "overflow")
-        and (after is None or 1 <= after <= OVERFLOW_SECONDS_MAX)
-        and (longer is None or 1 <= longer <= LENGTH_MAX)
-        and is_sound_bound(wait)
-    )
-
-
-def is_sound_bound(wait_over_seconds: int | None) -> bool:
-    return wait_over_seconds is None or 1 <= wait_over_seconds <= WAIT_OVER_SECONDS_MAX
-
-
-def is_sound_table(table: tuple[tuple[int, int], ...]) -> bool:
-    """Open at some time, ascending and disjoint."""
-    edges = [edge for interval in table for edge in interval]
-    return 1 <= len(table) <= OPEN_INTERVALS_MAX and edges == sorted({*edges})
 
 
 def on_compile_queue_hours(floor: Floor, compiled: CompileQueueHours, now: int) -> Events:

@@ -33,6 +33,8 @@ ContactState = Literal["waiting", "offered", "assigned", "parked", "wrap_up"]
 DEFAULT_WEIGHTS: Final = {"reach": 130, "sentiment": 50, "tier": 50, "strikes": 100}
 OPTIONAL_TERMS: Final = ("velocity", "urgency")
 """Terms without weight unless a pool gives them one; without weight they are no part of a boost."""
+OFFER: Final = ".offer."
+"""Between a contact's id and the number of one of its offers."""
 TERMS: Final = ("reach", "sentiment", "tier", "strikes", "raised", *OPTIONAL_TERMS)
 """The parts of a boost, in the order in which a contact keeps them; the optional ones only where they weigh."""
 
@@ -317,12 +319,23 @@ def offer_of(contact: Contact, number: int) -> Offer | None:
 
 def offer_id(contact: Contact, number: int) -> str:
     """`con_x.offer.3`"""
-    return f"{contact.id}.offer.{number}"
+    return f"{contact.id}{OFFER}{number}"
+
+
+def contact_and_number(offer_id: str) -> tuple[str, int]:
+    """`con_x.offer.3` → (`con_x`, 3); number 0 for what is no offer's id."""
+    contact_id, separator, number = offer_id.rpartition(OFFER)
+    return (contact_id, int(number)) if separator and number.isdecimal() else ("", 0)
 
 
 def offer_number(offer_id: str) -> int:
     """`con_x.offer.3` → 3"""
-    return int(offer_id.rpartition(".")[2])
+    return contact_and_number(offer_id)[1]
+
+
+def id_of_next(contact: Contact, kind: str) -> str:
+    """`con_x.linked.7`: of what comes of the contact's next decision, and named after it, so that no two are alike."""
+    return f"{contact.id}.{kind}.{contact.sequence + 1}"
 
 
 def is_sought_for(contact: Contact) -> bool:

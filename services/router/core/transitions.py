@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from libs.common.events import SECOND, Event
 from libs.common.events.routing import (
@@ -21,22 +21,23 @@ from libs.common.events.routing import (
     ContactWrapUpStarted,
     OfferWithdrawn,
 )
-from services.router.core.admission import Hop, OverflowReason, hops, opening, refusal, rules_of, standing, takes
+from libs.common.events.values import OverflowReason, QueuedReason
+from services.router.core.admission import Hop, hops, opening, refusal, rules_of, standing, takes
 from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events
 from services.router.core.pauses import makes_room, paused_for
 from services.router.core.policy import Kept, Signals, boost_of, last_agent_until, named, signals_of
+from services.router.core.roster import on_roster
 from services.router.core.state import Contact, Offer, Queue, Rules, first_choices, offer_id
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
 """The resolution of a contact that goes on in another pool."""
-Reason = Literal["opened", "reopened", "resumed", "released", "transferred", "overflowed", "fallback", "consulted"]
 
 
 def queued(
-    floor: Floor, now: int, contact: Contact, reason: Reason, *,
+    floor: Floor, now: int, contact: Contact, reason: QueuedReason, *,
     signals: Signals | None = None, since: int | None = None, last_agent: str | None = None,
     opens_at: int | None = None,
 ) -> ContactQueued:  # fmt: skip
@@ -79,7 +80,7 @@ def rules_now(floor: Floor, contact: Contact) -> Rules:
 
 
 def lined_up(
-    floor: Floor, now: int, contact: Contact, reason: Reason, *,
+    floor: Floor, now: int, contact: Contact, reason: QueuedReason, *,
     signals: Signals | None = None, since: int | None = None, last_agent: str | None = None,
 ) -> Events:  # fmt: skip
     """The contact comes to its queue, goes on from there if it is turned away, and is flagged where it is refused."""
@@ -133,8 +134,8 @@ def moved_on(floor: Floor, now: int, contact: Contact, hop: Hop) -> Events:
 
 
 def _is_able(floor: Floor, contact: Contact, agent_id: str | None) -> bool:
-    desk = floor.desks.get(agent_id or "")
-    return desk is not None and not desk.agent.deleted and floor.need_at(contact, 0).allows(desk.agent)
+    desk = on_roster(floor, agent_id)
+    return desk is not None and floor.need_at(contact, 0).allows(desk.agent)
 
 
 def offer_withdrawn(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 from libs.common.events.routing import ContactPriorityChanged
 from services.router.core.facts import WeightsApplied
@@ -19,7 +20,7 @@ from services.router.core.outcomes import Events
 from services.router.core.policy import boost_of, named, signals_of
 from services.router.core.state import Contact
 
-POLICY_CHANGED = "policy_changed"
+POLICY_CHANGED: Final = "policy_changed"
 
 
 def reweighed(floor: Floor, now: int) -> Events:

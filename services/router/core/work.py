@@ -31,6 +31,7 @@ from services.router.core.moves import CALLED_BACK, on_move
 from services.router.core.outcomes import Events, agent_state, contact_state, done, refused, state_of
 from services.router.core.policy import signals_of
 from services.router.core.relaxation import relaxed
+from services.router.core.roster import on_roster
 from services.router.core.state import Contact
 from services.router.core.transitions import (
     REFERRED,
@@ -164,8 +165,8 @@ def raise_to(floor: Floor, contact: Contact, raised: int, now: int, reason: str,
 
 
 def on_complete_wrap_up(floor: Floor, complete: CompleteWrapUp, now: int) -> Events:
-    desk = floor.desks.get(complete.agent_id)
-    if desk is None or desk.agent.deleted:
+    desk = on_roster(floor, complete.agent_id)
+    if desk is None:
         return refused(complete, now, 404, "not_found")
     wrapping = [contact for _, contact in sorted(desk.held.items()) if contact.state == "wrap_up"]
     if complete.contact_id is not None:
@@ -176,9 +177,9 @@ def on_complete_wrap_up(floor: Floor, complete: CompleteWrapUp, now: int) -> Eve
 
 def on_extend_wrap_up(floor: Floor, extend: ExtendWrapUp, now: int) -> Events:
     """More time for who wraps up, up to a multiple of what the queue allows."""
-    desk = floor.desks.get(extend.agent_id)
+    desk = on_roster(floor, extend.agent_id)
     state = state_of(floor, extend.contact_id)
-    if desk is None or desk.agent.deleted or state is None:
+    if desk is None or state is None:
         return refused(extend, now, 404, "not_found")
     contact = desk.held.get(extend.contact_id)
     if contact is None or contact.state != "wrap_up" or contact.wrap_up_until is None:
