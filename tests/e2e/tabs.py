@@ -1,12 +1,19 @@
 """A browser's tab on the console: what is done there, and what it did that nobody asked for."""
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 CHROMIUM = shutil.which("chromium")
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("e2e"),
+    pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium is here"),
+]
 PATIENCE_MS = 20_000
 
 WIDER = "[...document.querySelectorAll('html, section, dialog')].filter((one) => one.scrollWidth > one.clientWidth + 1)"

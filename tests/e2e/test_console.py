@@ -1,6 +1,5 @@
 """The console in a real browser: who may in, what moves by itself, and that nothing leaves the house."""
 
-import os
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,15 +9,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.house import House
-from tests.e2e.tabs import CHROMIUM, Tab, opened
+from tests.e2e.tabs import IN_A_BROWSER, Tab, opened
 
 WINDOWS = [(360, 740, "light"), (480, 900, "dark"), (600, 900, "light"), (1360, 860, "dark"), (1600, 900, "light")]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("e2e"),
-    pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium is here"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")

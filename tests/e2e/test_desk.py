@@ -1,6 +1,5 @@
 """An agent's desk in a real browser, by keyboard: from being available to the closed contact."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,17 +11,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.cable import cable_to
 from tests.e2e.house import House
-from tests.e2e.tabs import CHROMIUM, Tab, opened
+from tests.e2e.tabs import IN_A_BROWSER, Tab, opened
 
 WINDOWS = [(360, 740, "light"), (480, 900, "dark"), (1360, 860, "light"), (1600, 900, "dark")]
 HEARTBEAT_SECONDS_MAX = 40
 WORDS = "Where is my <b>parcel</b>?"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("e2e"),
-    pytest.mark.skipif(CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium is here"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -21,33 +17,10 @@ from libs.common.postgres import embedded
 from tests.integration.killed import plans
 from tests.integration.killed.company import KEY, PARTITIONS, Company, write_under_fire
 from tests.integration.killed.judge import judge, summary
+from tests.integration.killed.one_process import one_process
 from tests.integration.killed.processes import Slot, Ways
 
 POINTS: tuple[Point, ...] = ("tick.written", "tick.committed", "worker.committed", "worker.restoring")
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Short enough for a socket's name, and open to the user that the server runs as."""
-    folder = Path(tempfile.mkdtemp(prefix="omniroute-killed."))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def started(home: Path, rng: Random) -> AsyncIterator[Slot]:
-    env = {
-        "OMNIROUTE_ADMIN_KEY": KEY, "OMNIROUTE_PARTITIONS": str(PARTITIONS), "OMNIROUTE_DATA_DIR": str(home / "data"),
-    }  # fmt: skip
-    slot = Slot(name="omniroute", command=("up",), env=env, home=home)
-    await slot.start()
-    await slot.ready()
-    slot.orders = plans.orders(rng, POINTS)
-    try:
-        yield slot
-    finally:
-        status = await slot.stop()
-    assert status == 0, slot.last_words()
 
 
 def postmaster(home: Path) -> int:
@@ -79,7 +52,8 @@ async def kill_in_turn(slot: Slot, home: Path, rng: Random) -> None:
 async def test_the_one_process_default_keeps_every_promise(home: Path) -> None:
     rng, seed = plans.seeded()
     print(f"seed {seed}, {plans.CONTACTS} contacts")
-    async with started(home, rng) as slot:
+    async with one_process(home) as slot:
+        slot.orders = plans.orders(rng, POINTS)
         company = await under_fire(slot, home, rng)
     async with embedded(home / "data") as url, open_postgres_log(url, partitions=PARTITIONS) as log:
         report = await judge(log, url, company.ledger)

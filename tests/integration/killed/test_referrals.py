@@ -21,10 +21,8 @@ from services.auditor.history import audit, history
 from services.demo.bots_requests import insist
 from tests.integration.killed import plans
 from tests.integration.killed.company import KEY, PARTITIONS, message, pools
+from tests.integration.killed.one_process import one_process
 from tests.integration.killed.processes import Slot, Ways
-from tests.integration.killed.test_alone import home
-
-__all__ = ["home"]
 
 REFERRED: Final = 60
 KILLS: Final = 4
@@ -36,17 +34,8 @@ SETTLED_SECONDS_MAX: Final = 120
 async def test_whatever_dies_a_referred_contact_opens_once(home: Path) -> None:
     rng, seed = plans.seeded()
     print(f"seed {seed}")
-    env = {
-        "OMNIROUTE_ADMIN_KEY": KEY, "OMNIROUTE_PARTITIONS": str(PARTITIONS), "OMNIROUTE_DATA_DIR": str(home / "data"),
-    }  # fmt: skip
-    slot = Slot(name="omniroute", command=("up",), env=env, home=home)
-    await slot.start()
-    await slot.ready()
-    try:
+    async with one_process(home) as slot:
         linked = await refer_under_fire(slot, rng)
-    finally:
-        status = await slot.stop()
-    assert status == 0, slot.last_words()
     async with embedded(home / "data") as url, open_postgres_log(url, partitions=PARTITIONS) as log:
         report = await audit(log)
         opened, referred = await told(log)

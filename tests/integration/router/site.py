@@ -149,6 +149,35 @@ def opened(contact_id: str, at: int, **fields: Any) -> ContactOpened:
     return ContactOpened(key="acme/main", at=at, **given | ids | fields)
 
 
+async def offered(site: Site, contact_id: str = "con_1", agent: str = "ann") -> str:
+    """The id of the offer that is made to the agent for a contact that just arrived."""
+    await site.receive(contact_id)
+    path = f"/v1/agents/{agent}/offers"
+    page = await site.until(path, lambda page: any(o["contact_id"] == contact_id for o in page["items"]))
+    return str(next(o["offer_id"] for o in page["items"] if o["contact_id"] == contact_id))
+
+
+async def refused(site: Site, method: str, path: str, body: Any = None, by: str = "admin") -> tuple[int, str]:
+    response = await site.send(method, path, body, by)
+    return response.status_code, response.json()["code"]
+
+
+TAX = {"requirement": {"all": [{"skill": "tax"}]}, "match": {"tier": "gold"}}
+"""A queue that no contact of the tests comes to by itself."""
+
+
+async def ann_at_work(site: Site, **bobs: int) -> Site:
+    """Ann has con_1; Bob, who has these skills and knows tax, is away."""
+    await site.key("acme", "supervisor")
+    await site.key("acme", "viewer")
+    await site.put("/v1/queues/tax", TAX)
+    await site.put("/v1/agents/bob", {"skills": {"tax": 2, **bobs}})
+    await site.key("acme", "agent", "bob")
+    await site.agent("ann")
+    await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
+    return site
+
+
 def well(response: httpx.Response) -> dict[str, Any]:
     assert response.status_code in (200, 201, 204), response.text
     return dict(response.json()) if response.content else {}

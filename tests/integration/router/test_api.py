@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.router.site import DEADLINE_SECONDS, Site
+from tests.integration.router.site import DEADLINE_SECONDS, Site, offered, refused
 
 QUEUE: dict[str, Any] = {
     "name": "Social care",
@@ -22,19 +22,6 @@ QUEUE: dict[str, Any] = {
 }
 
 INTERRUPTED = {"interrupted_by": {"voice": ["voice"]}}
-
-
-async def offered(site: Site, contact_id: str = "con_1", agent: str = "ann") -> str:
-    """The id of the offer that is made to the agent for a contact that just arrived."""
-    await site.receive(contact_id)
-    path = f"/v1/agents/{agent}/offers"
-    page = await site.until(path, lambda page: any(o["contact_id"] == contact_id for o in page["items"]))
-    return str(next(o["offer_id"] for o in page["items"] if o["contact_id"] == contact_id))
-
-
-async def refused(site: Site, method: str, path: str, body: Any = None, by: str = "admin") -> tuple[int, str]:
-    response = await site.send(method, path, body, by)
-    return response.status_code, response.json()["code"]
 
 
 # -- agents -----------------------------------------------------------------------------------------------------

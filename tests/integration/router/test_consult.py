@@ -6,22 +6,13 @@ import pytest
 
 from libs.common.events import ROUTING
 from libs.common.log.memory import MemoryWorld
-from tests.integration.router.site import Site
-from tests.integration.router.test_api import offered, refused
-
-TAX = {"requirement": {"all": [{"skill": "tax"}]}, "match": {"tier": "gold"}}
+from tests.integration.router.site import Site, ann_at_work, refused
 
 
 @pytest.fixture
 async def desk(site: Site) -> Site:
     """Ann has con_1; Bob knows tax, and is there."""
-    await site.key("acme", "supervisor")
-    await site.key("acme", "viewer")
-    await site.put("/v1/queues/tax", TAX)
-    await site.put("/v1/agents/bob", {"skills": {"tax": 2}})
-    await site.key("acme", "agent", "bob")
-    await site.agent("ann")
-    await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
+    await ann_at_work(site)
     await site.put("/v1/agents/bob/presence", {"status": "available"}, by="bob")
     return site
 

@@ -3,8 +3,7 @@
 import pytest
 
 from libs.common.events.values import Reach
-from tests.integration.router.site import Site
-from tests.integration.router.test_api import offered, refused
+from tests.integration.router.site import Site, offered, refused
 
 TAX = {"requirement": {"all": [{"skill": "tax"}]}, "match": {"visibility": "public"}}
 

@@ -7,23 +7,13 @@ import pytest
 
 from libs.common.events import ROUTING
 from libs.common.log.memory import MemoryWorld
-from tests.integration.router.site import Site
-from tests.integration.router.test_api import offered, refused
-
-TAX = {"requirement": {"all": [{"skill": "tax"}]}, "match": {"tier": "gold"}}
+from tests.integration.router.site import Site, ann_at_work, offered, refused
 
 
 @pytest.fixture
 async def desk(site: Site) -> Site:
     """Ann has con_1; Bob knows tax, and is away."""
-    await site.key("acme", "supervisor")
-    await site.key("acme", "viewer")
-    await site.put("/v1/queues/tax", TAX)
-    await site.put("/v1/agents/bob", {"skills": {"tax": 2, "public": 3}})
-    await site.key("acme", "agent", "bob")
-    await site.agent("ann")
-    await site.post(f"/v1/offers/{await offered(site)}/accept", by="ann")
-    return site
+    return await ann_at_work(site, public=3)
 
 
 async def comes(site: Site, agent: str = "bob") -> None:
