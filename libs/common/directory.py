@@ -73,7 +73,7 @@ class ChannelWait(msgspec.Struct, frozen=True, kw_only=True):
     wait: ExpectedWait
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class QueueVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a queue would say of a contact: `failed` points into its configuration, to the first thing that fails."""
 
     queue: str
@@ -94,7 +94,7 @@ class Rehearsed(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     """Where it would wait in the end."""
     because: Literal["asked_for", "matched", "no_match"]
-    queues: tuple[Asked, ...] = ()
+    queues: tuple[QueueVerdict, ...] = ()
     overflows: tuple[Onward, ...] = ()
     """From the queue that takes it on to the others."""
     refused: str | None = None

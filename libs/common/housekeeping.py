@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from libs.common.beside import beside
 from libs.common.errors import Problem
 from libs.common.postgres import DATABASE_TROUBLE
 from libs.common.telemetry import log
@@ -21,12 +22,8 @@ async def keeping_house(
     sweeps: Mapping[str, Sweep], *, each_seconds: float = SWEEP_EACH_SECONDS
 ) -> AsyncIterator[None]:
     """Runs the sweeps in the background: `{"idempotency": idempotency.sweep, "commands": commands.sweep}`."""
-    async with asyncio.TaskGroup() as tasks:
-        sweeping = tasks.create_task(_sweep_for_ever(sweeps, each_seconds))
-        try:
-            yield
-        finally:
-            sweeping.cancel()
+    async with beside(_sweep_for_ever(sweeps, each_seconds)):
+        yield
 
 
 async def _sweep_for_ever(sweeps: Mapping[str, Sweep], each_seconds: float) -> None:

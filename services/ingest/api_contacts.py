@@ -14,7 +14,7 @@ from pydantic import Field
 from libs.common.caller import Caller
 from libs.common.directory import ExpectedWait, Placed, RoutingView
 from libs.common.errors import FieldError, Forbidden, Invalid, NotFound, Problem
-from libs.common.events.codec import moment
+from libs.common.events.codec import instant_of, moment
 from libs.common.events.consults import consulted
 from libs.common.events.values import Visibility
 from libs.common.http import ApiRouter, Id, Page, Paging, StrictModel, ViewModel, page_of
@@ -34,7 +34,7 @@ from services.ingest.api_parts import (
 from services.ingest.contacts import Response as Answer
 from services.ingest.ids import id_under
 from services.ingest.receiving import Stored
-from services.ingest.shape import ContactBody, MessageText, ReachBody, microseconds, parsed
+from services.ingest.shape import ContactBody, MessageText, ReachBody, parsed
 
 router = ApiRouter(tags=["contacts"])
 
@@ -203,7 +203,7 @@ async def observe_response(contact_id: Id, body: ResponseBody, by: Responder, in
     about_customer(contact.customer_id)
     answer = Answer(
         visibility=body.visibility or contact.visibility, agent_id=by.agent_id or body.agent, text=body.text,
-        occurred_at=microseconds(body.occurred_at), automatic=body.automatic, moved_to_private=body.moved_to_private,
+        occurred_at=instant_of(body.occurred_at), automatic=body.automatic, moved_to_private=body.moved_to_private,
     )  # fmt: skip
     message_id = id_under("msg", drawn_command_id())
     await ingest.contacts.respond(by.workspace, contact_id, message_id, answer)

@@ -43,12 +43,14 @@ class Rehearsal(ViewModel):
     queues: list[AskedQueue]
     """Every queue of the pool in the order in which they are asked."""
     overflows: list[NextQueue]
+    """From the queue that takes it on to others, each with what about the queue before sends it on."""
     refused: Literal["queue_full", "queue_closed"] | None
     opens_at: datetime | None
     """When that queue opens, if it is closed."""
     requirement: dict[str, Any]
     """What the queue would ask of whoever takes it."""
     target: str | None
+    """What promises a first response; null: none does, and `target_seconds` are what the order assumes."""
     target_seconds: int
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from libs.common.beside import beside
 from libs.common.clock import Clock
 from libs.common.errors import Unavailable
 from libs.common.postgres import DATABASE_TROUBLE, Database
@@ -42,12 +43,8 @@ class Callbacks:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            looking = tasks.create_task(self._look(), name="ingest-callbacks")
-            try:
-                yield
-            finally:
-                looking.cancel()
+        async with beside(self._look()):
+            yield
 
     async def _look(self) -> None:
         while True:

@@ -64,8 +64,7 @@ class Contacts:
 
     async def receive(self, account: Account, received: Received) -> Stored:
         """Somebody wrote: open a contact or join the one of the conversation."""
-        language = received.language or language_of(received.text) or received.declared_language
-        receiving = Receiving(account=account, received=replace(received, language=language))
+        receiving = Receiving(account=account, received=with_language(received))
         with STORE_SECONDS.time():
             stored = await self._in_turn(account.workspace, receiving.store)
         outcome = "seen_before" if not stored.new else "opened" if stored.opened else "joined"
@@ -74,12 +73,11 @@ class Contacts:
 
     async def rehearsed(self, account: Account, received: Received) -> ContactOpened:
         """The fact that this message would lead to if it opened a contact now. Nothing is stored."""
-        language = received.language or language_of(received.text) or received.declared_language
 
         async def look(turn: Turn) -> ContactOpened:
             writer = await customers.standing(turn, received.identities, received.tier)
             contact = opened(
-                replace(received, language=language), writer, contact_id=REHEARSED, key=account.key,
+                with_language(received), writer, contact_id=REHEARSED, key=account.key,
                 account=account.account, conversation=REHEARSED, at=turn.now,
             )  # fmt: skip
             happened = bounded(received.occurred_at, turn.now)
@@ -153,6 +151,11 @@ class Contacts:
 
     async def _in_turn(self, workspace: str, store: Callable[[Turn], Awaitable[T]]) -> T:
         return await in_turn(self._database, self._outbox.wake, workspace, self._clock.now(), store)
+
+
+def with_language(received: Received) -> Received:
+    """What is said goes before what is found, and that before what the provider assumes."""
+    return replace(received, language=received.language or language_of(received.text) or received.declared_language)
 
 
 def _response(answer: Answered) -> Response:

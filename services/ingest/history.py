@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from libs.common.beside import beside
 from libs.common.events import ESCALATIONS, ROUTING, Event
 from libs.common.events.codec import Unreadable, decode
 from libs.common.events.consults import consulted
@@ -144,12 +145,8 @@ class History:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(self._follow(), name="ingest-history")
-            try:
-                yield
-            finally:
-                following.cancel()
+        async with beside(self._follow()):
+            yield
 
     async def _follow(self) -> None:
         while True:

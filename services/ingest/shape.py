@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from libs.common.errors import FieldError, Invalid
 from libs.common.events import values
-from libs.common.events.codec import EPOCH
+from libs.common.events.codec import instant_of
 from libs.common.events.values import Medium, Tier, Visibility
 from libs.common.problems import ERRORS_SHOWN_MAX, pointer, rule
 from libs.common.schema import Id, StrictModel, Tag
@@ -118,7 +118,7 @@ class ContactBody(StrictModel):
         return Received(
             source_id=self.source_id, channel=self.channel, medium=self.medium, visibility=self.visibility,
             identities=self.customer.all(), tier=self.customer.tier, conversation=self.conversation,
-            text=self.text, occurred_at=microseconds(self.occurred_at or at), language=self.language,
+            text=self.text, occurred_at=instant_of(self.occurred_at or at), language=self.language,
             topics=self.topics, sentiment=self.sentiment, queue=self.queue,
             incident_key=self.incident_key, attributes=dict(self.attributes),
             reach=self.reach.value() if self.reach else NO_REACH,
@@ -139,11 +139,6 @@ def parsed(body: object, at: str = "") -> ContactBody:
             FieldError(at + pointer(("body", *error["loc"]), body, error["type"]), rule(error)) for error in wrong
         ]
         raise Invalid("the contact is not valid", errors=errors) from None
-
-
-def microseconds(moment: datetime | None) -> int | None:
-    """Microseconds since 1970 UTC."""
-    return None if moment is None else int((moment - EPOCH).total_seconds()) * 1_000_000 + moment.microsecond
 
 
 def _needs(bodies: tuple[SkillBody, ...]) -> tuple[values.SkillNeed, ...]:

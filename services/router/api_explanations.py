@@ -12,7 +12,8 @@ from services.router.api_parts import Reader, ReaderOrAgent, Shelled, check_own
 from services.router.core.explain_agent import AgentExplanation, explain_agent
 from services.router.core.explain_queue import QueueExplanation, explain_queue
 from services.router.core.state import Queue
-from services.router.explanation import Explanation, floor_of, shown
+from services.router.explanation import Explanation, shown
+from services.router.floors import agents_floor
 
 LOOKED_AT_MAX: Final = 1_000
 """Contacts that wait, the most urgent of the pool, that an agent's explanation looks at."""
@@ -83,7 +84,7 @@ async def explain_an_agent(agent_id: Id, by: ReaderOrAgent, shell: Shelled) -> A
     row = await shell.reads.entity(by.workspace, "agent", agent_id)
     now, there = shell.clock.now(), {"pool": row.pool}
     urgent = await shell.reads.most_urgent(by.workspace, there, now, LOOKED_AT_MAX)
-    floor = await floor_of(shell.reads, by.workspace, row.pool, row.partition, urgent)
+    floor = await agents_floor(shell.reads, by.workspace, row.pool, row.partition, urgent)
     waiting = await shell.reads.waiting(by.workspace, there)
     desk = floor.desks[agent_id]
     return agent_explanation(explain_agent(floor, desk, now), waiting, desk.agent.lease_until)
@@ -112,7 +113,7 @@ async def explain_a_queue(queue_id: Id, by: Reader, shell: Shelled) -> QueueExpl
     row = await shell.reads.entity(by.workspace, "queue", queue_id)
     now, there = shell.clock.now(), {"pool": row.pool, "queue": queue_id}
     urgent = await shell.reads.most_urgent(by.workspace, there, now, 1)
-    floor = await floor_of(shell.reads, by.workspace, row.pool, row.partition, urgent)
+    floor = await agents_floor(shell.reads, by.workspace, row.pool, row.partition, urgent)
     waiting = await shell.reads.waiting(by.workspace, there)
     return queue_explanation(explain_queue(floor, row.entity(Queue), now, waiting))
 

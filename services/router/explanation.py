@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from libs.common.events import pool_key
 from libs.common.events.codec import moment
 from libs.common.http import ViewModel
 from services.router.api_models import OwnRequirement, Requirement
 from services.router.api_views import own_requirement_view, requirement_view
 from services.router.core import explain as core
-from services.router.core.floor import Floor
-from services.router.core.partition import Partition
-from services.router.core.state import ENTITIES, Contact
+from services.router.core.state import Contact
+from services.router.floors import agents_floor
 from services.router.reads import Reads, Row
 
 
@@ -84,20 +81,9 @@ async def explanation_of(reads: Reads, workspace: str, row: Row, now: int) -> Ex
     """Of an open contact as it stands; of one that has ended as it stood then, among the agents of now."""
     contact = row.entity(Contact)
     ahead = await reads.ahead(workspace, contact, now) if row.state == "waiting" else 0
-    floor = await floor_of(reads, workspace, row.pool, row.partition, [] if row.ended_at is not None else [row])
+    floor = await agents_floor(reads, workspace, row.pool, row.partition, [] if row.ended_at is not None else [row])
     explained = core.explain(floor, floor.contacts.get(contact.id, contact), row.ended_at or now, ahead)
     return shown(explained, state=row.state or contact.state, ended=row.ended_at is not None)
-
-
-async def floor_of(reads: Reads, workspace: str, pool: str, number: int, contacts: Iterable[Row]) -> Floor:
-    """The pool with its agents, what they hold, and these contacts; others who wait aren't needed."""
-    partition = Partition(number)
-    for kind, one in await reads.floor_entities(workspace, pool, number):
-        partition.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
-    for row in contacts:
-        partition.load(f"contact|{workspace}/{pool}|{row.id}", row.entity(Contact))
-    partition.loaded()
-    return partition.floor(pool_key(workspace, pool))
 
 
 def relaxation_view(relaxation: core.Relaxation, *, ended: bool) -> RelaxationView:

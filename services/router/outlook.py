@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from libs.common.clock import Clock
-from libs.common.events import SECOND, pool_key
+from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
 from libs.common.postgres import Database
 from services.router.core.floor import Floor
-from services.router.core.partition import Partition
 from services.router.core.requirements import speaking
-from services.router.core.state import ENTITIES, Contact, Rules
+from services.router.core.state import Contact, Rules
 from services.router.expected_wait import Asked, Estimate, Group, Pace, expected_wait
+from services.router.floors import agents_floor
 from services.router.pace import TYPES, Arrival, Said, Seen, arrival_of, asked_by, asked_now, pace_of
 from services.router.reads import Reads
 
@@ -141,7 +141,7 @@ class Outlook:
         return scene
 
     async def _look(self, workspace: str, pool: str, partition: int, now: int) -> Scene:
-        floor = await self._floor(workspace, pool, partition)
+        floor = await agents_floor(self._reads, workspace, pool, partition)
         since = now - LOOKED_AT_SECONDS * SECOND
         fields = workspace, pool, since, list(TYPES), DECISIONS_MAX
         rows = await self._database.pool.fetch(DECISIONS, *fields)
@@ -155,13 +155,6 @@ class Outlook:
             at=now, pool=pool, floor=floor, groups=groups, pace=pace_of(floor, seen, since, now),
             last=_last(groups), latest={said.queue: arrival_of(said) for said in came}, ways=_ways(came),
         )  # fmt: skip
-
-    async def _floor(self, workspace: str, pool: str, partition: int) -> Floor:
-        state = Partition(partition)
-        for kind, one in await self._reads.floor_entities(workspace, pool, partition):
-            state.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
-        state.loaded()
-        return state.floor(pool_key(workspace, pool))
 
 
 def _group(floor: Floor, row: Any) -> Group:

@@ -14,7 +14,7 @@ from libs.common.events.routing import (
     ContactRelaxed,
 )
 from services.router.core.apply_contacts import contact_of
-from services.router.core.state import Contact
+from services.router.core.state import Contact, offer_number
 
 
 def contact_of_events(key: str, events: Iterable[tuple[str, str]]) -> Contact | None:
@@ -35,7 +35,7 @@ def follow(contact: Contact, event: Event) -> Contact:
         case ContactQueued():
             return contact_of(event)
         case ContactOffered():
-            contact.offers_made = int(event.offer_id.rpartition(".")[2])
+            contact.offers_made = offer_number(event.offer_id)
         case ContactAssigned():
             contact.agent_id, contact.units = event.agent_id, event.units
         case ContactPriorityChanged():

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from libs.common.beside import beside
 from libs.common.calendars import DAY, Hours, outdated
 from libs.common.clock import Clock
 from libs.common.commands import Commands
@@ -35,12 +36,8 @@ QUEUES_WITH_HOURS: Final = """
 @asynccontextmanager
 async def keeping_hours(database: Database, commands: Commands, clock: Clock) -> AsyncIterator[None]:
     """Compiles what is outdated, once a day, in the background."""
-    async with asyncio.TaskGroup() as tasks:
-        compiling = tasks.create_task(compile_daily(database, commands, clock), name="router-hours")
-        try:
-            yield
-        finally:
-            compiling.cancel()
+    async with beside(compile_daily(database, commands, clock)):
+        yield
 
 
 async def compile_daily(database: Database, commands: Commands, clock: Clock) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from libs.common.clock import Clock
-from libs.common.directory import Asked, ChannelWait, ExpectedWait, Onward, Placed, Rehearsed
+from libs.common.directory import ChannelWait, ExpectedWait, Onward, Placed, QueueVerdict, Rehearsed
 from libs.common.errors import NotFound
 from libs.common.events.contacts import ContactOpened
 from libs.common.postgres import Database
 from services.router.core.admission import Rehearsal, rehearse
-from services.router.core.floor import EVERYONE, Floor
-from services.router.core.partition import Partition
-from services.router.core.state import ENTITIES, Contact
+from services.router.core.floor import EVERYONE
+from services.router.core.state import Contact
 from services.router.expected_wait import Estimate
+from services.router.floors import rules_floor
 from services.router.outlook import Outlook
 from services.router.reads import Reads
 
@@ -48,18 +48,8 @@ class View:
         ]
 
     async def rehearse(self, opened: ContactOpened) -> Rehearsed:
-        floor = await self._floor(opened)
+        floor = await rules_floor(self._reads, opened.workspace, opened.pool)
         return rehearsed(opened.pool, rehearse(floor, opened, self._clock.now()))
-
-    async def _floor(self, opened: ContactOpened) -> Floor:
-        """The rules of the contact's pool, and how many wait in each queue; agents aren't needed."""
-        partition, workspace, pool = Partition(0), opened.workspace, opened.pool
-        for kind, one in await self._reads.rules(workspace, pool):
-            partition.load(f"{kind}|{workspace}/{one.pool}|{one.id}", one.entity(ENTITIES[kind]))
-        partition.loaded()
-        floor = partition.floor(opened.key)
-        floor.lengths.update(await self._reads.lengths(workspace, pool))
-        return floor
 
 
 def expected(estimate: Estimate) -> ExpectedWait:
@@ -80,7 +70,7 @@ def rehearsed(pool: str, said: Rehearsal) -> Rehearsed:
         queue=last.id,
         because="asked_for" if said.asked else "matched" if matched else "no_match",
         queues=tuple(
-            Asked(queue=one.queue.id, order=one.queue.order, matched=one.failed is None, failed=one.failed)
+            QueueVerdict(queue=one.queue.id, order=one.queue.order, matched=one.failed is None, failed=one.failed)
             for one in said.verdicts
         ),
         overflows=tuple(Onward(queue=hop.queue.id, reason=hop.reason) for hop in said.hops),
