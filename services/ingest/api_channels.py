@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import Request
 
 from libs.common.directory import ChannelWait, RoutingView
@@ -37,8 +38,5 @@ async def list_channels(by: Reader, request: Request) -> Page[ChannelView]:
 
 def shown(one: ChannelWait) -> ChannelView:
     return ChannelView(
-        channel=one.channel, medium=one.medium, pool=one.pool, queue=one.queue,
-        expected_wait_seconds=one.wait.expected_wait_seconds,
-        expected_wait_interval=one.wait.expected_wait_interval,
-        expected_wait_unknown=one.wait.expected_wait_unknown,
-    )  # fmt: skip
+        channel=one.channel, medium=one.medium, pool=one.pool, queue=one.queue, **msgspec.structs.asdict(one.wait)
+    )

@@ -51,7 +51,7 @@ from services.router.api_views import ContactView, contact_view, received_view
 from services.router.core.state import Contact
 from services.router.explanation import Explanation, explanation_of
 from services.router.reads import Row
-from services.router.view import expected
+from services.router.routing_view import expected
 
 router = ApiRouter(tags=["work"])
 

@@ -21,7 +21,7 @@ from services.router.core.floor import NO_AGENT, NOBODY_ANSWERS
 from services.router.core.requirements import meets
 from services.router.core.state import Queue
 from services.router.outlook import Outlook
-from services.router.view import expected
+from services.router.routing_view import expected
 
 GAUGES_EVERY_SECONDS: Final = 2.0
 FIGURES_EVERY_SECONDS: Final = 1.0
@@ -30,11 +30,12 @@ HISTORY_DAYS: Final = 90
 """How long contacts that have ended can be asked for."""
 PURGED_AT_ONCE_MAX: Final = 5_000
 UNROUTABLE: Final = (NO_AGENT, NOBODY_ANSWERS)
+IN_LINE: Final = ("waiting", "offered")
 PRESENCES: Final = ("available", "busy", "away", "offline")
 
 OPEN_CONTACTS: Final = """
     SELECT pool, state, queue, channel, CASE WHEN unroutable THEN doc->>'unroutable' END AS unroutable,
-    count(*), min(waiting_since) FROM router_entities
+    count(*) AS count, min(waiting_since) AS since FROM router_entities
     WHERE kind = 'contact' AND state IN ('waiting', 'offered', 'assigned', 'parked', 'wrap_up')
     AND ($1::text IS NULL OR workspace = $1) AND ($2::text IS NULL OR queue = $2)
     AND ($3::text IS NULL OR pool = $3)
@@ -45,7 +46,8 @@ QUEUES_WAITED_IN: Final = """
     WHERE kind = 'contact' AND state = 'waiting' ORDER BY 1, 2, 4
 """
 AGENTS: Final = """
-    SELECT agent.state, count(*), coalesce(sum(agent.units), 0), coalesce(sum(held.units), 0)
+    SELECT coalesce(agent.state, 'offline') AS presence, count(*) AS count, coalesce(sum(agent.units), 0) AS units,
+        coalesce(sum(held.units), 0) AS used
     FROM router_entities agent LEFT JOIN (
         SELECT workspace, one.id, sum(one.units) AS units FROM router_entities AS contact,
         unnest(coalesce(offered_to, ARRAY[agent]), coalesce(offered_units, ARRAY[contact.units])) AS one (id, units)
@@ -132,15 +134,15 @@ class Stats:
     async def workspace(self, workspace: str) -> Figures:
         contacts, agents = await self._rows(workspace, None, None)
         now = self._clock.now()
-        available = [row for row in agents if row[0] == "available"]
+        units, used = capacity(agents)
         return Figures(
             at=rfc3339(now),
-            contacts=_by(1, contacts),
-            unroutable=sum(row[5] for row in contacts if row[4]),
+            contacts=_by_state(contacts),
+            unroutable=sum(row["count"] for row in contacts if row["unroutable"]),
             lines=_lines(contacts, now),
             agents=presences(agents),
-            capacity_units=sum(int(row[2]) for row in available),
-            capacity_used=sum(int(row[3]) for row in available),
+            capacity_units=units,
+            capacity_used=used,
         )
 
     async def queue(self, workspace: str, queue: Queue, pool: str, partition: int) -> QueueFigures:
@@ -152,8 +154,8 @@ class Stats:
             queue_id=queue.id,
             pool=pool,
             at=rfc3339(now),
-            **(states | {state: count for state, count in _by(1, contacts).items() if state in states}),
-            unroutable=sum(row[5] for row in contacts if row[4]),
+            **(states | {state: count for state, count in _by_state(contacts).items() if state in states}),
+            unroutable=sum(row["count"] for row in contacts if row["unroutable"]),
             longest_wait_seconds=_longest(contacts, now),
             **msgspec.structs.asdict(wait),
             agents=presences(agents),
@@ -179,8 +181,7 @@ class Stats:
         await self._draw_expected_waits()
         for state, count in presences(agents).items():
             metrics.AGENTS.labels(state).set(count)
-        units = sum(int(row[2]) for row in agents if row[0] == "available")
-        used = sum(int(row[3]) for row in agents if row[0] == "available")
+        units, used = capacity(agents)
         metrics.AGENT_CAPACITY_USED_RATIO.set(used / units if units else 0)
 
     def _draw_waiting(self, contacts: Rows) -> None:
@@ -227,36 +228,42 @@ class Stats:
 
 
 def presences(agents: Rows) -> dict[str, int]:
-    return dict.fromkeys(PRESENCES, 0) | {row[0] or "offline": row[1] for row in agents}
+    return dict.fromkeys(PRESENCES, 0) | {row["presence"]: row["count"] for row in agents}
 
 
-def _by(column: int, rows: Rows) -> dict[str, int]:
+def capacity(agents: Rows) -> tuple[int, int]:
+    """Of those who are available: all their units, and those that are taken."""
+    here = [row for row in agents if row["presence"] == "available"]
+    return sum(int(row["units"]) for row in here), sum(int(row["used"]) for row in here)
+
+
+def _by_state(contacts: Rows) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for row in rows:
-        counts[row[column]] += row[5]
+    for row in contacts:
+        counts[row["state"]] += row["count"]
     return dict(counts)
 
 
 def _unroutable(contacts: Rows) -> Counter[tuple[str, str]]:
     """How many contacts are flagged, by (queue, reason); 0 for what has contacts and none of them flagged."""
-    counts = Counter({(row[2] or "", reason): 0 for row in contacts for reason in UNROUTABLE})
+    counts = Counter({(row["queue"] or "", reason): 0 for row in contacts for reason in UNROUTABLE})
     for row in contacts:
-        if row[4]:
-            counts[row[2] or "", row[4]] += row[5]
+        if row["unroutable"]:
+            counts[row["queue"] or "", row["unroutable"]] += row["count"]
     return counts
 
 
 def _lines(contacts: Rows, now: int) -> list[WaitingLine]:
     lines: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in contacts:
-        if row[1] in ("waiting", "offered"):
-            lines[row[2] or "", row[3] or ""].append(row)
+        if row["state"] in IN_LINE:
+            lines[row["queue"] or "", row["channel"] or ""].append(row)
     return [
         WaitingLine(
             queue=queue,
             channel=channel,
-            waiting=_by(1, rows).get("waiting", 0),
-            offered=_by(1, rows).get("offered", 0),
+            waiting=_by_state(rows).get("waiting", 0),
+            offered=_by_state(rows).get("offered", 0),
             longest_wait_seconds=_longest(rows, now),
         )
         for (queue, channel), rows in sorted(lines.items())
@@ -264,5 +271,5 @@ def _lines(contacts: Rows, now: int) -> list[WaitingLine]:
 
 
 def _longest(contacts: Iterable[Any], now: int) -> float | None:
-    since = [row[6] for row in contacts if row[1] in ("waiting", "offered") and row[6] is not None]
+    since = [row["since"] for row in contacts if row["state"] in IN_LINE and row["since"] is not None]
     return max(0.0, (now - min(since)) / SECOND) if since else None

@@ -30,7 +30,7 @@ from libs.common.workers import Workers
 from services.all.beginnings import beginnings
 from services.all.foundation import Foundation
 from services.ingest.directory import Directory
-from services.router.view import View
+from services.router.routing_view import ProjectedView
 
 if TYPE_CHECKING:
     from libs.common.projection import Projection
@@ -104,7 +104,7 @@ def shared_parts(foundation: Foundation) -> dict[type[Any], Any]:
             foundation.database, foundation.clock, foundation.master_key, alone=settings.kafka is None
         ),
         ContactDirectory: Directory(foundation.database),
-        RoutingView: View(foundation.database, foundation.clock),
+        RoutingView: ProjectedView(foundation.database, foundation.clock),
     }
 
 

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from libs.common.events import SECOND
 from libs.common.postgres import Database
 from services.router.__main__ import Running
-from services.router.view import View
+from services.router.routing_view import ProjectedView
 from tests.integration.router.site import Site
 
 ACCEPTING_SECONDS = 10
@@ -103,7 +103,7 @@ async def test_the_soonest_way_comes_first(site: Site, database: Database) -> No
     await worked(site)
     await site.receive("con_mail", channel="email", visibility="private")
     await site.receive("con_letter", channel="letter", visibility="private", queue="nowhere")
-    view = View(database, site.clock)
+    view = ProjectedView(database, site.clock)
     ways = await view.channels("acme")
     assert [(one.channel, one.queue) for one in ways] == [(name, "everyone") for name in ("x", "email", "letter")]
     waits = [one.wait.expected_wait_seconds for one in ways]
@@ -114,7 +114,7 @@ async def test_the_soonest_way_comes_first(site: Site, database: Database) -> No
 
 async def test_whoever_waits_for_the_router_gets_it_too(site: Site, database: Database) -> None:
     await worked(site)
-    placed = await View(database, site.clock).placed("acme", "con_1")
+    placed = await ProjectedView(database, site.clock).placed("acme", "con_1")
     assert placed is not None
     assert placed.wait is not None
     assert (placed.position, placed.wait.expected_wait_seconds) == (2, about(ACCEPTING_SECONDS + 2 * HANDLING_SECONDS))

@@ -12,8 +12,8 @@ from libs.common.log.port import Log
 from libs.common.pools import Pools
 from libs.common.postgres import Database
 from services.router.__main__ import Running
+from services.router.routing_view import ProjectedView
 from services.router.upkeep import compile_outdated
-from services.router.view import View
 from tests.integration.router.conftest import PARTITIONS
 from tests.integration.router.site import Site
 
@@ -83,7 +83,7 @@ async def test_a_full_queue_says_so_and_keeps_the_contact(
     await site.receive("con_2")
     refused = await site.until("/v1/contacts/con_2", lambda contact: contact["unroutable"])
     assert (refused["unroutable_reason"], refused["state"]) == ("queue_full", "waiting")
-    placed = await View(database, clock).placed("acme", "con_2")
+    placed = await ProjectedView(database, clock).placed("acme", "con_2")
     assert placed is not None
     assert placed.unroutable == "queue_full"
 

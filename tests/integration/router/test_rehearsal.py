@@ -17,7 +17,7 @@ from libs.common.secrets import SecretBox
 from services.ingest import api
 from services.ingest.__main__ import running
 from services.ingest.api_parts import Ingest
-from services.router.view import View
+from services.router.routing_view import ProjectedView
 from tests.integration.router.conftest import PARTITIONS
 from tests.integration.router.site import Site
 
@@ -36,7 +36,7 @@ async def rehearse(site: Site, port: Log, database: Database, clock: VirtualCloc
     keys, pools = Keys(database, clock, b"k" * 32), Pools(database, PARTITIONS)
     bearer = await keys.put("acme", "platform", "admin")
     async with running(port, database, pools, SecretBox(b"k" * 32), clock) as ingest:
-        parts = {Ingest: ingest, Keys: keys, RoutingView: View(database, clock)}
+        parts = {Ingest: ingest, Keys: keys, RoutingView: ProjectedView(database, clock)}
         transport = httpx.ASGITransport(app=build_app("ingest", [api.router], parts))
         headers = {"authorization": f"Bearer {bearer}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest", headers=headers) as client:

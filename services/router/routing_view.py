@@ -16,7 +16,7 @@ from services.router.outlook import Outlook
 from services.router.reads import Reads
 
 
-class View:
+class ProjectedView:
     """The RoutingView of this installation, from the router's projection."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
