@@ -125,6 +125,11 @@ def decline(offer_id: str, agent_id: str | None = None, **fields: Any) -> Any:
     return make(commands.DeclineOffer, offer_id=offer_id, agent_id=agent_id, **fields)
 
 
+def ask(kind: type[Event], by: str | None = None, **fields: Any) -> Any:
+    """Of con_1 unless it is said; `by` an agent, or a supervisor."""
+    return make(kind, agent_id=by, **({"contact_id": "con_1"} | fields))
+
+
 def close(contact_id: str = "con_1", agent_id: str | None = None, **fields: Any) -> Any:
     return make(commands.CloseContact, contact_id=contact_id, agent_id=agent_id, **fields)
 

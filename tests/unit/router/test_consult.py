@@ -26,6 +26,7 @@ from libs.common.events.values import Match
 from tests.simulation.router.builders import (
     accept,
     agent,
+    ask,
     close,
     decline,
     left,
@@ -41,10 +42,6 @@ from tests.simulation.router.driver import PoolDriver
 TAX = queue("tax", match=Match(tier="gold"), requirement=need("tax"), wrap_up_seconds=60)
 """What no contact of these tests comes to by itself."""
 OWNED = [accept("con_1.offer.1", "ann")]
-
-
-def ask(kind: Any, by: str | None = None, **fields: Any) -> Any:
-    return make(kind, contact_id=fields.pop("contact_id", "con_1"), agent_id=by, **fields)
 
 
 def consult(by: str | None = "ann", **to: Any) -> Any:

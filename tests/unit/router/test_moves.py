@@ -24,6 +24,7 @@ from tests.simulation.router.builders import (
     accept,
     added,
     agent,
+    ask,
     close,
     decline,
     make,
@@ -40,10 +41,6 @@ ACCEPT = accept("con_1.offer.1", "ann")
 NOBODYS = Match(tier="gold")
 """What no contact of these tests is: they come to such a queue by a transfer alone."""
 TAX = queue("tax", match=NOBODYS, requirement=need("tax"))
-
-
-def ask(kind: Any, by: str | None = None, **fields: Any) -> Any:
-    return make(kind, contact_id=fields.pop("contact_id", "con_1"), agent_id=by, **fields)
 
 
 def transfer(by: str | None = None, **to: Any) -> Any:

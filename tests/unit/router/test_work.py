@@ -19,6 +19,7 @@ from tests.simulation.router.builders import (
     START,
     accept,
     agent,
+    ask,
     close,
     escalation,
     make,
@@ -32,10 +33,6 @@ from tests.simulation.router.driver import PoolDriver
 
 FIRST = "con_1.offer.1"
 ACCEPT = accept(FIRST, "ann")
-
-
-def ask(kind: Any, agent_id: str | None = None, **fields: Any) -> Any:
-    return make(kind, contact_id=fields.pop("contact_id", "con_1"), agent_id=agent_id, **fields)
 
 
 def pool_after(*events: Any, setup: Any = ()) -> PoolDriver:
