@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+from libs.common.beside import beside
 from libs.common.events import OUTCOMES
 from libs.common.events.codec import Unreadable, decode
 from libs.common.events.commands import CommandDecided
@@ -102,9 +103,5 @@ async def following(log: Log) -> AsyncIterator[Outcomes]:
     """An Outcomes that reads in the background, from the present ends."""
     ends = await log.ends([(OUTCOMES, partition) for partition in range(log.partitions)])
     outcomes = Outcomes(log, ends)
-    async with asyncio.TaskGroup() as tasks:
-        reading = tasks.create_task(outcomes.follow())
-        try:
-            yield outcomes
-        finally:
-            reading.cancel()
+    async with beside(outcomes.follow()):
+        yield outcomes

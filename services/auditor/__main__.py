@@ -14,6 +14,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from libs.common.beside import beside
 from libs.common.clock import Clock
 from libs.common.events import SECOND
 from libs.common.log import Log, LogError, Reader, Record
@@ -39,12 +40,8 @@ async def running(port: Log, clock: Clock) -> AsyncIterator[Watch]:
     for promise in CHECKED:
         VIOLATIONS.labels(promise)
     watch = await Watch.from_now(port, clock)
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(watch.run(), name="auditor")
-        try:
-            yield watch
-        finally:
-            watching.cancel()
+    async with beside(watch.run()):
+        yield watch
 
 
 class Watch:

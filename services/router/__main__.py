@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from libs.common.beside import beside
 from libs.common.clock import Clock
 from libs.common.log import Log
 from libs.common.notes import Notes
@@ -47,13 +47,5 @@ async def running(port: Log, database: Database, clock: Clock) -> AsyncIterator[
         versions=Versions(database),
         clock=clock,
     )
-    async with asyncio.TaskGroup() as tasks:
-        background = [
-            tasks.create_task(projection.run(), name="router-projection"),
-            tasks.create_task(stats.run(), name="router-gauges"),
-        ]
-        try:
-            yield Running(shell, projection)
-        finally:
-            for task in background:
-                task.cancel()
+    async with beside(projection.run()), beside(stats.run()):
+        yield Running(shell, projection)

@@ -5,10 +5,10 @@ The projection comes first, because `Commands` waits for it; the upkeep last, be
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from libs.common.beside import beside
 from libs.common.clock import Clock
 from libs.common.commands import Commands
 from libs.common.log import Log
@@ -22,28 +22,16 @@ from services.sla.projection import SlaMirror, SlaProjection
 async def projecting(log: Log, database: Database) -> AsyncIterator[SlaProjection]:
     """Keeps the tables up to date; if that fails for good, so does whoever is in this context."""
     projection = Projection(log, database, SlaMirror())
-    async with beside({"sla-projection": projection.run()}):
+    async with beside(projection.run()):
         yield projection
 
 
 @asynccontextmanager
 async def keeping_up(database: Database, commands: Commands, clock: Clock) -> AsyncIterator[None]:
     """What the service does by itself, besides its machine and its projection."""
-    rounds: dict[str, Coroutine[None, None, None]] = {
-        "sla-attainment": upkeep.observe(database, clock),
-        "sla-calendars": upkeep.compile_daily(database, commands, clock),
-        "sla-history": upkeep.forget_old(database, clock),
-    }
-    async with beside(rounds):
+    async with (
+        beside(upkeep.observe(database, clock)),
+        beside(upkeep.compile_daily(database, commands, clock)),
+        beside(upkeep.forget_old(database, clock)),
+    ):
         yield
-
-
-@asynccontextmanager
-async def beside(work: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one, name=name) for name, one in work.items()]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
