@@ -11,9 +11,9 @@ from libs.common.events import pool_key
 from libs.common.events.commands import PutPool, PutQueue
 from libs.common.events.values import QueueRules
 from libs.common.pools import Pools
+from services.router.core.floor import EVERYONE
 
 FIRST_POOL: Final = "main"
-LAST_QUEUE: Final = "everyone"
 LAST_QUEUE_ORDER: Final = 1_000_000
 ACTOR: Final = "first-start"
 
@@ -31,7 +31,7 @@ def beginnings(commands: Commands, pools: Pools, clock: Clock) -> OnWorkspaceCre
                 at=clock.now(),
                 command_id=new_command_id(),
                 actor=ACTOR,
-                queue_id=LAST_QUEUE,
+                queue_id=EVERYONE,
                 rules=QueueRules(order=LAST_QUEUE_ORDER),
             ),
         ):

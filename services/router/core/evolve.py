@@ -10,6 +10,7 @@ from services.router.core import (
     apply_contacts,
     apply_ends,
     apply_groups,
+    apply_offers,
     apply_overflow,
     apply_pauses,
     apply_priority,
@@ -55,13 +56,12 @@ def on_decision(partition: Partition, floor: Floor, event: ContactDecision) -> N
 
 def on_contact(partition: Partition, floor: Floor, contact: Contact, event: ContactDecision) -> None:
     contact.sequence += 1
-    a = apply_contacts
     match event:
         case routing.ContactOffered() | routing.OfferDecision(): on_offer(partition, floor, contact, event)
-        case routing.ContactAssigned(): a.on_assigned(partition, floor, contact, event)
-        case routing.ContactReleased(): a.on_released(partition, floor, contact, event)
-        case routing.ContactTransferred(): a.on_transferred(partition, floor, contact, event)
-        case routing.ContactRelaxed(): a.on_relaxed(floor, contact, event)
+        case routing.ContactAssigned(): apply_contacts.on_assigned(partition, floor, contact, event)
+        case routing.ContactReleased(): apply_contacts.on_released(partition, floor, contact, event)
+        case routing.ContactTransferred(): apply_contacts.on_transferred(partition, floor, contact, event)
+        case routing.ContactRelaxed(): apply_contacts.on_relaxed(floor, contact, event)
         case routing.ContactOverflowed(): apply_overflow.on_overflowed(floor, contact, event)
         case routing.ContactPriorityChanged(): apply_priority.on_changed(floor, contact, event)
         case routing.ContactPaused(): apply_pauses.on_paused(floor, contact, event)
@@ -70,12 +70,12 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
         case in_private.ContactPrivateAcknowledged(): contact.private_acknowledged_at = event.at
         case in_private.ContactReturnedToPublic(): apply_priority.on_returned_to_public(floor, contact, event)
         case consults.ContactConsulted(): contact.consults = (*contact.consults, event.consult_id)
-        case routing.ContactParked(): a.on_parked(partition, floor, contact, event)
-        case routing.ContactResumed(): a.on_resumed(contact, event)
-        case routing.ContactUnroutable(): a.on_unroutable(floor, contact, event)
+        case routing.ContactParked(): apply_contacts.on_parked(partition, floor, contact, event)
+        case routing.ContactResumed(): apply_contacts.on_resumed(contact, event)
+        case routing.ContactUnroutable(): apply_contacts.on_unroutable(floor, contact, event)
         case routing.ContactBrokeOut(): apply_groups.on_broke_out(partition, floor, contact, event)
-        case routing.ContactWrapUpStarted(): a.on_wrap_up_started(floor, contact, event)
-        case routing.ContactWrapUpExtended(): a.on_wrap_up_extended(contact, event)
+        case routing.ContactWrapUpStarted(): apply_contacts.on_wrap_up_started(floor, contact, event)
+        case routing.ContactWrapUpExtended(): apply_contacts.on_wrap_up_extended(contact, event)
         case routing.ContactWrapUpEnded(): contact.wrap_up_until = None
         case routing.ContactClosed() | routing.ContactAbandoned():
             apply_ends.on_ended(partition, floor, contact, event)
@@ -86,13 +86,12 @@ def on_contact(partition: Partition, floor: Floor, contact: Contact, event: Cont
 def on_offer(
     partition: Partition, floor: Floor, contact: Contact, event: routing.ContactOffered | routing.OfferDecision
 ) -> None:
-    a = apply_contacts
     match event:
-        case routing.ContactOffered(): a.on_offered(partition, floor, contact, event)
-        case routing.OfferAccepted(): a.on_accepted(partition, floor, contact, event)
-        case routing.OfferDeclined(): a.on_declined(partition, floor, contact, event)
-        case routing.OfferExpired(): a.on_expired(partition, floor, contact, event)
-        case routing.OfferWithdrawn(): a.on_offer_withdrawn(partition, floor, contact, event)
+        case routing.ContactOffered(): apply_offers.on_offered(partition, floor, contact, event)
+        case routing.OfferAccepted(): apply_offers.on_accepted(partition, floor, contact, event)
+        case routing.OfferDeclined(): apply_offers.on_declined(partition, floor, contact, event)
+        case routing.OfferExpired(): apply_offers.on_expired(partition, floor, contact, event)
+        case routing.OfferWithdrawn(): apply_offers.on_offer_withdrawn(partition, floor, contact, event)
 
 
 def on_fact_of_contact(partition: Partition, floor: Floor, contact: Contact, event: facts.OfContact) -> None:

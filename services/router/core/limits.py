@@ -68,7 +68,7 @@ PRIVATE_ACKNOWLEDGED_SECONDS_MAX: Final = 900
 
 # Moves.
 TRANSFER_HELD_SECONDS: Final = 120
-"""How long a contact that was transferred to an agent without room waits for them, before anyone may take it."""
+"""How long what is given to, or asked of, a named agent without room waits for them, before anyone may take it."""
 CONSULTS_MAX: Final = 3
 """Of one contact, at the same time."""
 DRAINED_A_STEP: Final = 500
