@@ -61,9 +61,12 @@ class ReceivedView(ViewModel):
     message_id: str
     state: str = "received"
     repeat_of: str | None = None
+    """The contact of the same conversation that had ended before."""
     queue: str | None = None
     position: int | None = None
+    """1 is served next, as far as the main order of its queue decides."""
     expected_wait_seconds: float | None = None
+    """Until an agent has it, as far as one can know."""
     expected_wait_interval: tuple[float, float] | None = None
     """Between these the wait ends four times in five."""
     expected_wait_unknown: str | None = None
@@ -78,18 +81,23 @@ class BatchBody(StrictModel):
 
 class BatchView(ViewModel):
     results: list[dict[str, Any]]
+    """Of each contact in the order given: `status`, and what the single call answers or its `problem`."""
 
 
 class ResponseBody(StrictModel):
-    """`visibility` is the contact's where it isn't said. `moved_to_private`: a public answer says that the
-    conversation goes on in private; nobody else sees the contact then, as far as its priority goes."""
+    """What the company answered."""
 
     agent: Id | None = None
     occurred_at: datetime | None = None
+    """When it was given; null: now."""
     visibility: Visibility | None = None
+    """Null: the contact's."""
     text: MessageText | None = None
     automatic: bool = False
+    """An automatic reply answers nothing: no clock stops."""
     moved_to_private: bool = False
+    """A public answer says that the conversation goes on in private: nobody else sees the contact then, as far as its
+    priority goes."""
 
 
 class ReachView(ViewModel):

@@ -44,7 +44,9 @@ class IdentityBody(StrictModel):
 
 class CustomerBody(StrictModel):
     identities: Annotated[tuple[IdentityBody, ...], Field(min_length=1, max_length=limits.IDENTITIES_MAX)]
+    """Addresses on channels; the first that is known says who it is."""
     tier: Tier | None = None
+    """Null: as it is; `standard` for somebody new."""
 
     def all(self) -> tuple[Identity, ...]:
         """The identities, each once, in the order given."""
@@ -97,21 +99,31 @@ class ContactBody(StrictModel):
     medium: Medium = "async"
     visibility: Visibility = "private"
     source_id: SourceId
+    """The message's id at its source: sent again under it, it counts once."""
     conversation: SourceId | None = None
+    """Messages of one conversation join its open contact."""
     occurred_at: datetime | None = None
+    """When it was written; null: when it was received."""
     customer: CustomerBody
     text: MessageText | None = None
+    """Kept as a record, never on the log."""
     language: Language | None = None
+    """Null: found from the text."""
     topics: Annotated[tuple[Tag, ...], Field(max_length=limits.TOPICS_MAX)] | None = None
     sentiment: Annotated[float, Field(ge=-1, le=1)] | None = None
+    """From -1, upset, to 1."""
     reach: ReachBody | None = None
+    """How many can see it; counts where it is not private."""
     requirement: RequirementBody | None = None
+    """What it needs besides what its queue asks; it never loosens."""
     queue: Id | None = None
+    """The queue that shall take it; null: the first that matches."""
     incident_key: Id | None = None
     """What many contacts are about at once. Where the queue groups, those with the same key are offered as one."""
     attributes: Annotated[
         dict[AttributeName, AttributeText | int | float | bool], Field(max_length=ATTRIBUTES_MAX)
     ] = {}
+    """Those that the account names as `routable` go on the log, and rules may compare them."""
 
     def received(self, at: datetime | None = None) -> Received:
         """What happened; `at` is when, if the body doesn't say."""
