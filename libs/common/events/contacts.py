@@ -69,7 +69,7 @@ class ContactEnriched(ContactFact, frozen=True, kw_only=True):
 
 
 class ReachChanged(ContactFact, frozen=True, kw_only=True):
-    """More people, or fewer, can see the contact."""
+    """How many can see the contact, and how often it was shared, by now; told also when that has not grown."""
 
     type: ClassVar[str] = "contact.reach_changed"
     reach: Reach
