@@ -13,7 +13,7 @@ from itertools import islice
 from libs.common.events.commands import BreakOut
 from libs.common.events.routing import ContactBrokeOut
 from services.router.core.choice import still_asked
-from services.router.core.desks import Desk, cost, has_room
+from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
 from services.router.core.outcomes import Events, contact_state, done, refused
 from services.router.core.state import Contact
@@ -62,9 +62,9 @@ def on_break_out(floor: Floor, contact: Contact, command: BreakOut, now: int) ->
 
 
 def units_alone(contact: Contact, desk: Desk) -> int:
-    """What it costs its agent outside of its group; 0 when there is no room for that."""
+    """What it costs its agent outside of its group; 0 when there is no room for that. The wake-up reserve is for it:
+    it is no new work."""
     if all(one.group != contact.group or one is contact for one in desk.held.values()):
         return contact.units
     kind = (contact.channel, contact.medium)
-    capacity = desk.agent.capacity
-    return cost(capacity, kind) if has_room(capacity, desk.used, desk.counts, kind) else 0
+    return cost(desk.agent.capacity, kind) if desk.fits(kind, desk.margins(reserve=0)) else 0

@@ -218,6 +218,28 @@ def test_it_breaks_out(rule: str, units: int, contact_id: str, state: str, used:
     assert pool.floor.desks["ann"].used == used, rule
 
 
+CALLED = {"units": 120, "cost": {"voice": 110, "whatsapp": 10, "async": 20}, "interrupted_by": {"async": ("voice",)}}
+CALL = [opened("con_9", channel="voice"), accept("con_9.offer.1", "ann")]
+ASLEEP = [make(ParkContact, contact_id="con_3")]
+
+
+@pytest.mark.parametrize(("rule", "capacity", "then", "contact_id", "state", "used"), [
+    ("it fits beside its group",                    CALLED, [],   "con_2", "assigned", 30),
+    ("a paused group keeps its room from it",       CALLED, CALL, "con_2", "waiting",  110),
+    ("and stays paused when its first leaves it",   CALLED, CALL, "con_1", "waiting",  110),
+    ("the room of who sleeps is for her own", {"units": 40, "wake_up_reserve": 20}, ASLEEP, "con_2", "assigned", 30),
+])  # fmt: skip
+def test_it_breaks_out_where_room_is_kept(
+    rule: str, capacity: dict[str, Any], then: list[Any], contact_id: str, state: str, used: int
+) -> None:
+    """The second is a short message, and half the work of a letter."""
+    contacts = [*of("outage", 1, 3), *of("outage", 2, channel="whatsapp")]
+    pool = waiting(GROUPS, *contacts, agents=(agent("ann", **({"cost": CALLED["cost"]} | capacity)),))
+    pool.receive(accept(FIRST, "ann"), *then)
+    assert pool.run(make(BreakOut, contact_id=contact_id, agent_id="ann")).state["state"] == state, rule
+    assert pool.floor.desks["ann"].used == used, rule
+
+
 def test_the_last_of_a_group_breaks_out_at_what_it_costs_already() -> None:
     pool = held(close("con_1"), close("con_2"))
     assert pool.run(make(BreakOut, contact_id="con_3")).state["state"] == "assigned"
