@@ -51,7 +51,11 @@ Responder = Annotated[Caller, Depends(caller("integration", "supervisor", "agent
 Keeper = Annotated[Caller, Depends(caller("integration", "supervisor"))]
 Admin = Annotated[Caller, Depends(caller("admin"))]
 
-OWN_WORK: Final = "SELECT agent_id, offered_to FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2"
+OWN_WORK: Final = """
+    SELECT EXISTS (SELECT FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2
+                   AND ($3 = agent_id OR $3 = ANY (offered_to)))
+        OR EXISTS (SELECT FROM ingest_consults WHERE workspace = $1 AND contact_id = $2 AND agent_id = $3)
+"""
 
 
 async def named_account(ingest: Ingest, workspace: str, account: str, pointer: str = "/account") -> Account:
@@ -63,9 +67,8 @@ async def named_account(ingest: Ingest, workspace: str, account: str, pointer: s
 
 
 async def check_own_work(ingest: Ingest, by: Caller, contact_id: str) -> None:
-    """An agent has to do with what they own or are offered. Raises NotFound, as for what isn't there."""
+    """An agent has to do with what they own, are offered, or help with. Raises NotFound, as for what isn't there."""
     if by.role != "agent":
         return
-    row = await ingest.database.pool.fetchrow(OWN_WORK, by.workspace, contact_id)
-    if row is None or by.agent_id not in (row["agent_id"], *(row["offered_to"] or ())):
+    if not await ingest.database.pool.fetchval(OWN_WORK, by.workspace, contact_id, by.agent_id):
         raise NotFound("no such contact")

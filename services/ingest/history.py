@@ -117,6 +117,14 @@ UNOFFERED: Final = """
     UPDATE ingest_contacts SET offered_to = nullif(array_remove(offered_to, $3::varchar), '{}')
     WHERE workspace = $1 AND contact_id = $2
 """
+HELPS: Final = """
+    INSERT INTO ingest_consults (workspace, contact_id, consult_id, agent_id)
+    SELECT workspace, contact_id, $3, $4 FROM ingest_contacts WHERE workspace = $1 AND contact_id = $2
+    ON CONFLICT DO NOTHING
+"""
+HELPS_NO_MORE: Final = """
+    DELETE FROM ingest_consults WHERE workspace = $1 AND contact_id = $2 AND consult_id = $3 AND agent_id = $4
+"""
 ASSIGNED: Final = """
     UPDATE ingest_contacts SET agent_id = $3, offered_to = NULL WHERE workspace = $1 AND contact_id = $2
 """
@@ -229,12 +237,12 @@ async def apply(connection: Any, event: Event) -> None:
 
 
 async def _of_consult(connection: Any, event: ContactDecision, origin: str) -> None:
-    """Whoever is asked for help with a contact reads it like somebody who is offered it, until the consult ends."""
+    """Whoever is asked for help with a contact reads it until the last consult ends that they are asked for."""
     match event:
         case ContactOffered() | ContactAssigned():
-            await connection.execute(OFFERED, event.workspace, origin, event.agent_id)
+            await connection.execute(HELPS, event.workspace, origin, event.contact_id, event.agent_id)
         case OfferDeclined() | OfferExpired() | OfferWithdrawn() | ContactReleased() | ContactClosed():
-            await connection.execute(UNOFFERED, event.workspace, origin, event.agent_id)
+            await connection.execute(HELPS_NO_MORE, event.workspace, origin, event.contact_id, event.agent_id)
         case _:
             return
 

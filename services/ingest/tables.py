@@ -2,7 +2,8 @@
 
 They hold everything personal, behind the opaque ids that the log carries, so that erasing a customer is deleting
 rows. Times are integer microseconds since 1970 UTC. What the history projection keeps: `ingest_failures`,
-`ingest_positions`, `last_agent` of a customer, and of a contact its state, agent, offer and routed queue.
+`ingest_consults`, `ingest_positions`, `last_agent` of a customer, and of a contact its state, agent, offer and routed
+queue.
 """
 
 from __future__ import annotations
@@ -141,6 +142,17 @@ class IngestFailure(SQLModel, table=True):
     contact_id: str = Field(primary_key=True)
     customer_id: str
     at: int = _instant()
+
+
+class IngestConsult(SQLModel, table=True):
+    """Who is offered a consult about a contact, or has it."""
+
+    __tablename__ = "ingest_consults"
+    workspace: str = Field(primary_key=True)
+    contact_id: str = Field(primary_key=True)
+    """The contact that help is asked for."""
+    consult_id: str = Field(primary_key=True)
+    agent_id: str = Field(primary_key=True)
 
 
 class IngestCallback(SQLModel, table=True):

@@ -159,6 +159,22 @@ async def test_who_is_asked_for_help_reads_the_conversation_until_the_consult_en
     assert (await opened(house, "2")).last_agent == "bob"
 
 
+@pytest.mark.parametrize("end", [closed, released, offer_ended], ids=lambda end: end.__name__)
+async def test_who_is_asked_twice_reads_it_until_the_second_consult_ends(house: House, end: Any) -> None:
+    await house.put_account()
+    contact = await opened(house, "1")
+    await house.publish(assigned(contact.contact_id, "bob"))
+    one, other = (f"{contact.contact_id}.consult.{number}" for number in (2, 3))
+    path = f"/v1/contacts/{contact.contact_id}/messages"
+    for consult in (one, other):
+        await house.publish(offered(consult))
+        await house.publish(assigned(consult), sequence=2)
+    await house.publish(end(one), sequence=3)
+    assert (await house.call("GET", path, "default.agent")).status_code == 200
+    await house.publish(end(other), sequence=3)
+    assert (await house.call("GET", path, "default.agent")).status_code == 404
+
+
 async def test_waiting_tells_the_queue(house: House) -> None:
     await house.put_account()
     contact = await opened(house, "1")
@@ -296,7 +312,7 @@ async def test_a_process_that_lost_the_lead_sets_nothing_back(house: House, data
 
 
 async def snapshot(database: Database) -> list[str]:
-    tables = ("contacts", "conversations", "customers", "failures", "positions")
+    tables = ("consults", "contacts", "conversations", "customers", "failures", "positions")
     return [
         str(sorted(str(dict(row)) for row in await database.pool.fetch(f"SELECT * FROM ingest_{table}")))
         for table in tables
@@ -304,8 +320,10 @@ async def snapshot(database: Database) -> list[str]:
 
 
 async def test_a_decision_about_the_unknown_is_let_pass(house: House, database: Database) -> None:
-    for decision in (queued("con_a.r2", "cus_a", "con_a"), assigned("con_a", "ann"), breached("con_a")):
+    helped = offered("con_a.consult.2")
+    for decision in (queued("con_a.r2", "cus_a", "con_a"), assigned("con_a", "ann"), helped, breached("con_a")):
         async with database.transaction() as connection:
             await apply(connection, msgspec.structs.replace(decision, key=pool_key("nowhere", "main")))
     assert await database.pool.fetchval("SELECT count(*) FROM ingest_contacts") == 0
-    assert await database.pool.fetchval("SELECT count(*) FROM ingest_failures") == 0
+    for table in ("failures", "consults"):
+        assert await database.pool.fetchval(f"SELECT count(*) FROM ingest_{table}") == 0
