@@ -14,6 +14,7 @@ from libs.common.clock import Clock
 from libs.common.events import SECOND
 from libs.common.events.values import Medium, Requirement
 from libs.common.postgres import Database
+from services.router.core.admission import QUEUE_FULL
 from services.router.core.floor import Floor
 from services.router.core.requirements import speaking
 from services.router.core.state import Contact, Rules
@@ -35,7 +36,7 @@ DECISIONS: Final = """
     WHERE workspace = $1 AND pool = $2 AND at > $3 AND type = ANY($4::text[])
     ORDER BY at DESC, contact_id, sequence DESC LIMIT $5
 """
-WAITING: Final = """
+WAITING: Final = f"""
     SELECT channel, target_us, medium, own, rules, relaxed, language,
         array_agg(promise_at ORDER BY promise_at) AS promises
     FROM (
@@ -43,10 +44,14 @@ WAITING: Final = """
             (doc->'rules')::text AS rules, (doc->>'relaxed')::int AS relaxed,
             doc->>'language' AS language
         FROM router_entities
-        WHERE workspace = $1 AND pool = $2 AND kind = 'contact' AND state = 'waiting' AND NOT unroutable
+        WHERE workspace = $1 AND pool = $2 AND kind = 'contact' AND state = 'waiting'
+            AND (NOT unroutable OR doc->>'unroutable' = '{QUEUE_FULL}')
+            AND NOT (queue = ANY($4::text[]) AND doc->>'opens_at' IS NOT NULL)
         ORDER BY promise_at LIMIT $3
     ) AS waiting GROUP BY 1, 2, 3, 4, 5, 6, 7
-"""
+"""  # noqa: S608 - the flag is ours
+"""Who waits for an agent now: also who came to a full queue, for it keeps its place; not who waits for an opening, as
+may be in queues with hours, $4."""
 POOLS: Final = "SELECT DISTINCT pool, partition FROM router_entities WHERE workspace = $1 AND kind = 'agent'"
 _SAID: Final = msgspec.json.Decoder(Said)
 _OWN: Final = msgspec.json.Decoder(Requirement | None)
@@ -80,7 +85,7 @@ class Scene:
     """Channel → the queue that most of its contacts came to, and who came to it last."""
 
     def of_contact(self, contact: Contact, now: int) -> Estimate:
-        if contact.unroutable is not None:
+        if contact.unroutable not in (None, QUEUE_FULL):
             return Estimate(reason="unroutable")
         return self._estimate(asked_by(self.floor, contact), now)
 
@@ -148,7 +153,8 @@ class Outlook:
         seen = [Seen(row["at"], row["type"], row["contact_id"], _SAID.decode(row["doc"])) for row in reversed(rows)]
         if len(seen) == DECISIONS_MAX:
             since = seen[0].at
-        waiting = await self._database.pool.fetch(WAITING, workspace, pool, WAITING_MAX)
+        closing = [queue.id for queue in floor.queues.values() if queue.hours is not None]
+        waiting = await self._database.pool.fetch(WAITING, workspace, pool, WAITING_MAX, closing)
         groups = [_group(floor, row) for row in waiting]
         came = [one.said for one in seen if one.type == "contact.queued"]
         return Scene(

@@ -86,6 +86,29 @@ async def test_who_cannot_be_served_is_told_so(site: Site) -> None:
     assert (await site.get("/v1/contacts/con_1"))["expected_wait_unknown"] == "unroutable"
 
 
+async def third(site: Site) -> dict[str, Any]:
+    """Who comes after con_0 and con_1."""
+    later(site, 1)
+    await site.receive("con_2")
+    later(site, 6)
+    return await site.get("/v1/contacts/con_2")
+
+
+async def test_who_came_to_a_full_queue_keeps_its_place(site: Site) -> None:
+    await site.put("/v1/queues/everyone", {"max_length": 1})
+    await worked(site)
+    shown = await third(site)
+    assert (await site.get("/v1/contacts/con_1"))["unroutable_reason"] == shown["unroutable_reason"] == "queue_full"
+    assert shown["expected_wait_seconds"] == about(ACCEPTING_SECONDS + 3 * HANDLING_SECONDS)
+
+
+async def test_who_waits_for_an_opening_is_in_nobodys_way(site: Site) -> None:
+    await site.put("/v1/queues/night", {"match": {"channel": "letter"}, "hours": "Jan 01 10:00-11:00"})
+    await worked(site)
+    await site.receive("con_night", queue="night")
+    assert (await third(site))["expected_wait_seconds"] == about(ACCEPTING_SECONDS + 3 * HANDLING_SECONDS)
+
+
 async def test_a_queue_says_how_long_the_next_would_wait(site: Site, router: Running) -> None:
     await site.put("/v1/queues/everyone", {})
     await site.put("/v1/queues/quiet", {"order": 9, "match": {"channel": "letter"}})
