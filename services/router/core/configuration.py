@@ -61,8 +61,11 @@ def on_put_queue(floor: Floor, put: PutQueue, now: int) -> Events:
     rules = put.rules
     if not is_sound_queue(put.queue_id, rules):
         return refused(put, now, 422, "invalid", {"queue_id": put.queue_id})
-    if rules.overflow is not None and open_queue(floor, rules.overflow.queue) is None:
-        return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, "overflow": rules.overflow.queue})
+    overflow = None if rules.overflow is None else rules.overflow.queue
+    ways = {"overflow": overflow, "fallback_queue": rules.fallback_queue}
+    for field, goal_id in ways.items():
+        if goal_id is not None and open_queue(floor, goal_id) is None:
+            return refused(put, now, 422, "unknown_queue", {"queue_id": put.queue_id, field: goal_id})
     known = floor.queues.get(put.queue_id)
     version = known.version + 1 if known is not None else 1
     rules = replace(rules, offer_seconds_by_medium=dict(sorted(rules.offer_seconds_by_medium.items())))

@@ -105,8 +105,9 @@ class Day:
             offer_seconds_by_medium=r.choice([{}, {}, {"voice": 10}]),
             auto_accept=r.choice([(), (), ("voice",), ("live", "voice")]), offers_max=r.randint(1, 5),
             wrap_up_seconds=r.choice([0, 0, 30]), last_agent_seconds=r.choice([0, 45, 120]),
-            fallback_queue=r.choice([None, "everyone", "q9"]), group_by_incident=parallel == 1 and r.random() < 0.5,
-            group_max=r.choice([2, 3, 20]), language_skill=r.random() < 0.3, language_level=r.randint(1, 3),
+            fallback_queue=r.choice([None, "everyone", "everyone" if queue_id == "q0" else "q0"]),
+            group_by_incident=parallel == 1 and r.random() < 0.5, group_max=r.choice([2, 3, 20]),
+            language_skill=r.random() < 0.3, language_level=r.randint(1, 3),
             **self._door(queue_id),
         )  # fmt: skip
 

@@ -43,14 +43,26 @@ def delete(queue_id: str = "care", **fields: Any) -> Any:
     ("overflow of everybody",           {"overflow": Overflow(queue="all", longer_than=0)},              "invalid"),
     ("overflow without an occasion",    {"overflow": Overflow(queue="all")},                             "invalid"),
     ("overflow to nowhere",             {"overflow": Overflow(queue="gone", after_seconds=1)},     "unknown_queue"),
+    ("a fallback to nowhere",           {"fallback_queue": "gone"},                                "unknown_queue"),
+    ("a fallback to what was deleted",  {"fallback_queue": "once"},                                "unknown_queue"),
 ])  # fmt: skip
 def test_refused_as_it_is(rule: str, fields: dict[str, Any], code: str) -> None:
-    outcome = PoolDriver(queue("all")).run(put(**fields))
+    outcome = PoolDriver(queue("all"), queue("once"), [delete("once")]).run(put(**fields))
     assert (outcome.status, outcome.code) == (422, code), rule
+
+
+@pytest.mark.parametrize(("field", "fields"), [
+    ("overflow",       {"overflow": Overflow(queue="gone", after_seconds=1)}),
+    ("fallback_queue", {"fallback_queue": "gone"}),
+])  # fmt: skip
+def test_a_queue_that_leads_nowhere_is_refused_by_its_field(field: str, fields: dict[str, Any]) -> None:
+    assert PoolDriver().run(put(**fields)).state == {"queue_id": "care", field: "gone"}
 
 
 @pytest.mark.parametrize(("rule", "fields"), [
     ("to everyone's, which needs no configuration",  {"overflow": Overflow(queue="everyone", after_seconds=1)}),
+    ("a fallback to everyone's",                     {"fallback_queue": "everyone"}),
+    ("a fallback to a queue that is there",          {"fallback_queue": "all"}),
     ("overflow of who finds it full",                {"overflow": Overflow(queue="all"), "max_length": 1}),
     ("overflow of who finds it closed",              {"overflow": Overflow(queue="all"), "closed": "overflow",
                                                       "hours": HOURS}),
