@@ -290,6 +290,20 @@ def test_neither_steps_nor_overflow_happen_before_the_opening() -> None:
     assert queues_of(pool) == ["care", "all"]
 
 
+@pytest.mark.parametrize(("says", "opens", "steps"), [
+    ("open at once, a step counts from the queueing",       0.0, [(0, 59), (1, 60)]),
+    ("closed, from the opening: the night was no wait",     1.0, [(0, HOUR + 59), (1, HOUR + 60)]),
+    ("and the next one from that step",                     1.0, [(1, HOUR + 359), (2, HOUR + 360)]),
+])  # fmt: skip
+def test_steps_count_from_the_opening(says: str, opens: float, steps: list[tuple[int, int]]) -> None:
+    rules = care(hours=open_between((opens, 9)), relax=(relax(60, skip="never"), relax(300, skip="never")))
+    pool = PoolDriver(AWAY, rules)
+    pool.receive(opened())
+    for relaxed, seconds in steps:
+        pool.advance(seconds - (pool.now - START) // SECOND)
+        assert pool.contact().relaxed == relaxed, says
+
+
 def test_who_is_closed_out_and_parked_comes_back_to_an_open_queue() -> None:
     pool = PoolDriver(agent("ann"), care(hours=LATER))
     pool.receive(opened(), make(ParkContact, contact_id="con_1"))
