@@ -10,6 +10,7 @@ from libs.common.events.codec import Envelope
 from libs.common.events.contacts import ContactOpened, MessageAdded, ResponseObserved
 from libs.common.events.values import Reach, Requirement, SkillNeed
 from libs.common.postgres import Database
+from services.ingest.limits import AGENTS_MAX
 from tests.integration.ingest.house import NOW, House, body, by
 
 
@@ -99,6 +100,16 @@ async def test_messages_at_once_make_one_contact_a_conversation(house: House, co
     facts = await house.settled(facts=20)
     assert types(facts).count("contact.opened") == conversations
     assert gapless(facts)
+
+
+@pytest.mark.parametrize("field", ["prefer_agents", "exclude_agents"])
+async def test_a_contact_names_so_many_agents_at_most(house: House, field: str) -> None:
+    await house.put_account()
+    named = [f"agent{number}" for number in range(AGENTS_MAX + 1)]
+    refused = await house.post(body("1", requirement={field: named}))
+    assert refused.status_code == 422
+    assert [one["pointer"] for one in refused.json()["errors"]] == [f"/requirement/{field}"]
+    assert (await house.post(body("1", requirement={field: named[1:]}))).status_code == 201
 
 
 async def test_the_same_message_at_once_counts_once(house: House) -> None:
