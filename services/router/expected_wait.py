@@ -1,24 +1,24 @@
 """How long a waiting contact will wait until an agent has it, as far as one can know, and between which bounds.
 
 Three things are looked at: who comes first for the same agents; how fast these agents free capacity, from what they
-hold now and how long such work took within the last hour (`pace.py`); and who will still arrive and go first. A contact
-that arrives later goes first only if its promise is earlier, so one with a target of T seconds overtakes until T
-seconds before the waiting contact's own promise. The wait is the shortest time t in which the agents free as much as
-all these take, and the time that an offer takes to be accepted on top of it:
+hold now and how long such work took within the last hour (`pace.py`); and who will still arrive and go first. The wait
+is the shortest time t in which the agents free as much as all these take, and the time that an offer takes to be
+accepted on top of it:
 
-    free now + leaving · t  =  ahead + own + Σ arriving · min(t, time for which they go first)
+    free now + leaving · t  =  own + ahead(t) + arrived(t)
 
-Those who ask more of an agent than the contact does don't count: they leave the gaps that they don't fit to smaller
-ones. Of those who could overtake about three in ten do, since most find somebody free. The bounds hold four times in
-five. These figures are what seeded days gave (`python -m benchmarks.expected_wait`). Where nobody is there, or too
-little was seen, the answer is a reason instead of a number. Pure; seconds unless said otherwise.
+Who goes first is asked as of then, not as of now, for lateness counts in targets: a chat that is about to be late
+passes letters that are late already, and a letter is passed by posts that arrive long after it. Those who ask more of
+an agent than the contact does don't count: they leave the gaps that they don't fit to smaller ones. Of those who arrive
+and could go first about one in seven does, since most find somebody free. The bounds hold four times in five. These
+figures are what seeded days gave (`python -m benchmarks.expected_wait`). Where nobody is there, or too little was seen,
+the answer is a reason instead of a number. Pure; seconds unless said otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import inf
 from typing import Final, Literal, NamedTuple
 
 from libs.common.events import SECOND
@@ -27,9 +27,13 @@ from services.router.core.expected_wait import available, count_before, free_uni
 from services.router.core.limits import COMPLETIONS_MIN
 from services.router.core.queues import Kind, Need
 
-OVERTAKING_SHARE: Final = 0.3
+OVERTAKING_SHARE: Final = 0.15
 OVERTAKING_SHARE_HIGH: Final = 0.6
 """For the upper bound: in a rush fewer find somebody free."""
+WAIT_SECONDS_MAX: Final = 31 * 86_400
+"""Who would wait longer is never served, as far as one can know."""
+EXACT: Final = 1.01
+"""The times between which the wait is known before the rest is taken for a straight line."""
 LOW: Final = 0.17
 HIGH: Final = 2.1
 """The wait was between these times the estimate four times in five: a tenth was shorter, a tenth longer."""
@@ -61,6 +65,8 @@ class Arrivals(NamedTuple):
     need: Need
     kind: Kind
     target_seconds: int
+    lead_seconds: float
+    """From their arrival to their promise, on average."""
     per_second: float
 
 
@@ -112,15 +118,47 @@ class Asked(NamedTuple):
     target: int
 
 
+class Crowd(NamedTuple):
+    """A group that waits, and the units that each of it takes."""
+
+    group: Group
+    units: float
+
+
+class Flow(NamedTuple):
+    """Contacts that arrive with `lead_seconds` until their promise."""
+
+    units_per_second: float
+    target_seconds: float
+    lead_seconds: float
+
+    def ahead(self, seconds: float, left: float, target: float) -> float:
+        """Units of those who have arrived by then and have the higher score then than a contact whose promise is `left`
+        seconds from now: while that is early an earlier promise, then more lateness in targets."""
+        lateness = max(0.0, seconds - left) / target
+        last = max(seconds, left) - self.lead_seconds - self.target_seconds * lateness
+        return self.units_per_second * max(0.0, min(seconds, last))
+
+
 class Line(NamedTuple):
     """What stands between a contact and an agent, in units of capacity."""
 
+    asked: Asked
+    now: int
     own: float
-    ahead: float
     free: float
     leaving_per_second: float
-    overtaking: tuple[tuple[float, float], ...]
-    """(units a second, for so many seconds)."""
+    crowds: tuple[Crowd, ...]
+    flows: tuple[Flow, ...]
+
+    def missing(self, seconds: float, overtaking: float) -> float:
+        """Units that it still waits for after so many seconds. `overtaking` is the share of those who arrive and could
+        go first that do."""
+        left, target = (self.asked.promise - self.now) / SECOND, self.asked.target / SECOND
+        then = self.now + round(seconds * SECOND)
+        ahead = sum(before(crowd.group, self.asked, then) * crowd.units for crowd in self.crowds)
+        arrived = sum(flow.ahead(seconds, left, target) for flow in self.flows)
+        return self.own + ahead + overtaking * arrived - self.free - self.leaving_per_second * seconds
 
 
 def expected_wait(groups: Iterable[Group], pace: Pace, asked: Asked, now: int) -> Estimate:
@@ -139,21 +177,20 @@ def expected_wait(groups: Iterable[Group], pace: Pace, asked: Asked, now: int) -
 
 
 def seconds_until_free(line: Line, overtaking: float) -> float | None:
-    """The first time at which as many units are free as the line takes; None when that never comes.
-
-    `overtaking` is the share of those who could go first that do.
-    """
-    missing, waited = line.ahead + line.own - line.free, 0.0
-    if missing <= 0:
+    """The time at which as many units are free as the line takes; None when that never comes."""
+    low, high = 0.0, 1.0
+    short = line.missing(low, overtaking)
+    if short <= 0:
         return 0.0
-    for end in [*sorted({seconds for _, seconds in line.overtaking}), inf]:
-        taken = overtaking * sum(rate for rate, seconds in line.overtaking if seconds > waited)
-        gain = line.leaving_per_second - taken
-        if gain > 0 and waited + missing / gain <= end:
-            return waited + missing / gain
-        missing -= gain * (end - waited)
-        waited = end
-    return None
+    while (over := line.missing(high, overtaking)) > 0:
+        low, high, short = high, 2 * high, over
+        if high > WAIT_SECONDS_MAX:
+            return None
+    while high > EXACT * low and high - low > 1 / SECOND:
+        middle = (low + high) / 2
+        missing = line.missing(middle, overtaking)
+        low, short, high, over = (middle, missing, high, over) if missing > 0 else (low, short, middle, missing)
+    return low + (high - low) * short / (short - over)
 
 
 def line_of(able: dict[Profile, int], groups: Iterable[Group], pace: Pace, asked: Asked, now: int) -> Line:
@@ -165,16 +202,18 @@ def line_of(able: dict[Profile, int], groups: Iterable[Group], pace: Pace, asked
         each = cost(capacity, kind)
         return 0.0 if each > own else each * share(able, need)
 
+    crowds = (Crowd(group, units(group.need, group.kind)) for group in groups)
+    flows = (
+        Flow(one.per_second * units(one.need, one.kind), one.target_seconds, one.lead_seconds) for one in pace.arrivals
+    )
     return Line(
+        asked=asked,
+        now=now,
         own=own,
-        ahead=sum(before(group, asked, now) * units(group.need, group.kind) for group in groups),
         free=free_units(asked.need, asked.kind),
         leaving_per_second=leaving(asked.need, pace),
-        overtaking=tuple(
-            (flow.per_second * units(flow.need, flow.kind), seconds)
-            for flow in pace.arrivals
-            if (seconds := (asked.promise - now) / SECOND - flow.target_seconds) > 0
-        ),
+        crowds=tuple(crowd for crowd in crowds if crowd.units),
+        flows=tuple(flow for flow in flows if flow.units_per_second),
     )
 
 

@@ -20,7 +20,7 @@ from services.router.core.requirements import speaking
 from services.router.core.state import Contact, Rules
 from services.router.expected_wait import Asked, Estimate, Group, Pace, expected_wait
 from services.router.floors import agents_floor
-from services.router.pace import TYPES, Arrival, Said, Seen, arrival_of, asked_by, asked_now, pace_of
+from services.router.pace import TYPES, Arrival, Said, Seen, arrival_of, asked_by, asked_now, came_to_wait, pace_of
 from services.router.reads import Reads
 
 LOOKED_AT_SECONDS: Final = 3_600
@@ -28,6 +28,8 @@ LOOKED_AT_SECONDS: Final = 3_600
 DECISIONS_MAX: Final = 5_000
 """The last so many decisions are looked at, however much is done in an hour."""
 WAITING_MAX: Final = 20_000
+BROUGHT: Final = ("opened", "reopened", "overflowed", "fallback")
+"""Why a customer's contact came to wait where it did: not because an agent passed it on, nor among colleagues."""
 KEPT_SECONDS: Final = 5
 SCENES_MAX: Final = 100
 
@@ -156,7 +158,7 @@ class Outlook:
         closing = [queue.id for queue in floor.queues.values() if queue.hours is not None]
         waiting = await self._database.pool.fetch(WAITING, workspace, pool, WAITING_MAX, closing)
         groups = [_group(floor, row) for row in waiting]
-        came = [one.said for one in seen if one.type == "contact.queued"]
+        came = [one.said for one in came_to_wait(seen)]
         return Scene(
             at=now, pool=pool, floor=floor, groups=groups, pace=pace_of(floor, seen, since, now),
             last=_last(groups), latest={said.queue: arrival_of(said) for said in came}, ways=_ways(came),
@@ -178,7 +180,8 @@ def _last(groups: list[Group]) -> int | None:
     return max(group.promises[-1] for group in groups)
 
 
-def _ways(came: list[Said]) -> dict[str, tuple[str, Arrival]]:
+def _ways(arrived: list[Said]) -> dict[str, tuple[str, Arrival]]:
+    came = [said for said in arrived if said.reason in BROUGHT]
     counts = Counter((said.channel, said.queue) for said in came)
     last = {(said.channel, said.queue): arrival_of(said) for said in came}
     most = sorted(counts, key=lambda place: (counts[place], place))

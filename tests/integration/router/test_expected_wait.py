@@ -135,6 +135,15 @@ async def test_the_soonest_way_comes_first(site: Site, database: Database) -> No
     assert await view.channels("other") == []
 
 
+async def test_where_work_is_passed_on_to_is_no_way_in(site: Site, database: Database) -> None:
+    await site.put("/v1/queues/tax", {"match": {"channel": "none"}})
+    await worked(site)
+    for _ in range(FINISHED + 4):
+        await site.post("/v1/contacts/con_1/transfer", {"queue": "tax"})
+    (way,) = await ProjectedView(database, site.clock).channels("acme")
+    assert (way.channel, way.queue) == ("x", "everyone")
+
+
 async def test_whoever_waits_for_the_router_gets_it_too(site: Site, database: Database) -> None:
     await worked(site)
     placed = await ProjectedView(database, site.clock).placed("acme", "con_1")

@@ -218,7 +218,9 @@ def test_it_breaks_out(rule: str, units: int, contact_id: str, state: str, used:
     assert pool.floor.desks["ann"].used == used, rule
 
 
-CALLED = {"units": 120, "cost": {"voice": 110, "whatsapp": 10, "async": 20}, "interrupted_by": {"async": ("voice",)}}
+CALLED: dict[str, Any] = {
+    "units": 120, "cost": {"voice": 110, "whatsapp": 10, "async": 20}, "interrupted_by": {"async": ("voice",)},
+}  # fmt: skip
 CALL = [opened("con_9", channel="voice"), accept("con_9.offer.1", "ann")]
 ASLEEP = [make(ParkContact, contact_id="con_3")]
 
