@@ -242,6 +242,41 @@ def test_what_is_refused_is_said_in_a_sentence(tab: Tab, company: House, ann: st
     assert state_of(company, contact_id) == "assigned"
 
 
+def test_help_is_asked_for_and_the_contact_stays(tab: Tab, company: House, ann: str) -> None:
+    company.call("PUT", "/v1/queues/billing", {"name": "Billing", "order": 500, "match": {"channel": "none"}})
+    sat_down(tab, ann)
+    contact_id = accepted(tab, company)
+    tab.press("h")
+    tab.page.get_by_role("combobox").select_option("Billing")
+    tab.page.get_by_label("What is your question?").fill("Has she paid twice?")
+    tab.press("Enter")
+    expect(tab.page.locator("#told")).to_have_text("Asked for help.")
+    expect(heading(tab, "x · public, Social care")).to_be_focused()
+    expect(tab.page.locator("#talk-facts")).to_contain_text("asked for: one consult goes on")
+    contact = company.call("GET", f"/v1/contacts/{contact_id}")
+    assert (contact["state"], contact["agent"]) == ("assigned", "ann")
+    (consult_id,) = contact["consults"]
+    assert company.call("GET", f"/v1/contacts/{consult_id}")["queue"] == "billing"
+    company.call("POST", f"/v1/contacts/{consult_id}/close", {})
+    expect(tab.page.locator("#talk-facts")).not_to_contain_text("consult")
+    assert tab.said == []
+
+
+def test_who_helps_asks_nobody_else(tab: Tab, company: House, ann: str) -> None:
+    company.call("PUT", "/v1/agents/bob", {"skills": {"public": 3}})
+    contact_id = post(company)
+    company.call("POST", f"/v1/contacts/{contact_id}/assign", {"agent": "bob", "forced": True})
+    sat_down(tab, ann)
+    company.call("POST", f"/v1/contacts/{contact_id}/consult", {"agent": "ann", "note": "Has she paid twice?"})
+    expect(offers(tab)).to_have_count(1)
+    tab.press("a")
+    expect(tab.page.locator("#talk-facts")).to_contain_text("whoever asks keeps it")
+    expect(tab.page.get_by_role("button", name="Ask for help…")).to_be_hidden()
+    expect(tab.page.locator("#messages")).to_contain_text("Has she paid twice?")
+    tab.press("c", "Enter")
+    assert tab.said == []
+
+
 def test_a_contact_goes_to_another_queue_with_a_note(tab: Tab, company: House, ann: str) -> None:
     company.call("PUT", "/v1/queues/billing", {"name": "Billing", "order": 500, "match": {"channel": "none"}})
     sat_down(tab, ann)

@@ -20,6 +20,7 @@ const KEYS = {
   k: ["open the one before", () => step(-1)],
   r: ["write an answer; Ctrl + Enter notes it", () => { if (!$("answer").hidden) $("answer-text").focus(); }],
   t: ["transfer the contact", () => press(action("transfer"))],
+  h: ["ask for help with it", () => press(action("consult"))],
   p: ["park it, or resume it", () => press(action("park").hidden ? $("resume") : action("park"))],
   c: ["close it", () => press(action("close"))],
   w: ["end the wrap-up", () => press($("wrapped-up"))],
@@ -35,7 +36,7 @@ function pressed(event) {
   const known = KEYS[event.key.toLowerCase()];
   if (!known || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
   if ($("desk").hidden || document.querySelector("dialog[open]") || localStorage.getItem(OFF)) return;
-  if ($("talk").hidden && "rtpcwme".includes(event.key.toLowerCase())) return;
+  if ($("talk").hidden && "rthpcwme".includes(event.key.toLowerCase())) return;
   event.preventDefault();
   known[1]();
 }

@@ -72,6 +72,8 @@ function show() {
     ["Contact", short(id)], ...(aboutOf(facing) ? [["About", aboutOf(facing)]] : []),
     ["Opened", dayAndTime(facing.opened_at)],
     ...(facing.paused ? [["Paused", `for ${short(facing.paused_for ?? "something more urgent")}; it goes on by itself`]] : []),
+    ...(facing.consult_of ? [["Help with", `${short(facing.consult_of)}: whoever asks keeps it`]] : []),
+    ...(facing.consults.length ? [["Help", `asked for: ${facing.consults.length === 1 ? "one consult goes" : `${facing.consults.length} consults go`} on`]] : []),
     ...(state === "parked" ? [["Parked", facing.parked_until ? `until ${dayAndTime(facing.parked_until)}` : "until the customer writes"]] : []),
     ...(isEmpty(facing.attributes) ? [] : [["Attributes", inWords(facing.attributes)]]),
   ]);
@@ -79,7 +81,7 @@ function show() {
   $("privately-label").hidden = visibility === "private";
   for (const [button, shown] of [
     [$("wrapped-up"), state === "wrap_up"], [$("more-time"), state === "wrap_up"], [$("resume"), state === "parked"], [buttonOf("park"), state === "assigned"],
-    [buttonOf("transfer"), state !== "wrap_up"], [buttonOf("close"), state !== "wrap_up"],
+    [buttonOf("transfer"), state !== "wrap_up"], [buttonOf("consult"), state === "assigned" && !facing.consult_of], [buttonOf("close"), state !== "wrap_up"],
   ]) button.hidden = !shown;
   for (const [button, form] of forms) if (button.hidden) shut(button, form);
   tick();
@@ -170,7 +172,7 @@ async function answer() {
 // -- what can be done with it ------------------------------------------------------------------------------------
 
 const buttonOf = (form) => $("actions").querySelector(`[data-opens="${form}"]`);
-const forms = ["transfer", "park", "close"].map((name) => [buttonOf(name), $(name)]);
+const forms = ["transfer", "consult", "park", "close"].map((name) => [buttonOf(name), $(name)]);
 
 function asks(name, request, words) {
   const [button, form] = [buttonOf(name), $(name)];
@@ -184,24 +186,26 @@ function asks(name, request, words) {
   });
 }
 
-function transfer({ to, queue, agent, note }) {
-  if (to.value === "release") return ["/release", { reason: "transferred" }];
-  const goal = to.value === "queue" ? { queue: queue.value } : { agent: agent.value.trim() };
-  return ["/transfer", { ...goal, ...(note.value.trim() ? { note: note.value.trim() } : {}) }];
+function goal({ to, queue, agent, note }) {
+  const where = to.value === "queue" ? { queue: queue.value } : { agent: agent.value.trim() };
+  return { ...where, ...(note.value.trim() ? { note: note.value.trim() } : {}) };
 }
 
-async function offerQueues() {
-  const { queue } = $("transfer").elements;
-  const others = (await list("/v1/queues?limit=200").catch(() => [])).filter((one) => one.queue_id !== facing?.queue);
-  queue.replaceChildren(...others.map((one) => make("option", { value: one.queue_id }, one.name ?? one.queue_id)));
+const transfer = (elements) => elements.to.value === "release" ? ["/release", { reason: "transferred" }] : ["/transfer", goal(elements)];
+
+// Help may come from the contact's own queue as well; it is never given away to where it is.
+async function offerQueues(form) {
+  const found = await list("/v1/queues?limit=200").catch(() => []);
+  const others = form.id === "consult" ? found : found.filter((one) => one.queue_id !== facing?.queue);
+  form.elements.queue.replaceChildren(...others.map((one) => make("option", { value: one.queue_id }, one.name ?? one.queue_id)));
 }
 
-function askWhereTo() {
-  const { to, agent } = $("transfer").elements;
-  $("to-queue").hidden = to.value !== "queue";
-  $("to-agent").hidden = to.value !== "agent";
-  $("to-note").hidden = to.value === "release";
-  agent.required = to.value === "agent";
+function askWhereTo(form) {
+  const to = form.elements.to.value;
+  form.querySelector(".to-queue").hidden = to !== "queue";
+  form.querySelector(".to-agent").hidden = to !== "agent";
+  form.querySelector(".to-note").hidden = to === "release";
+  form.elements.agent.required = to === "agent";
 }
 
 function parking({ until: chosen }) {
@@ -213,11 +217,12 @@ function parking({ until: chosen }) {
   return ["/park", { reason: "later", until: new Date(moment).toISOString() }];
 }
 
-for (const [button, form] of forms) opens(button, form, form.id === "transfer" ? offerQueues : undefined);
+for (const [button, form] of forms) opens(button, form, form.elements.queue ? () => offerQueues(form) : undefined);
 asks("transfer", transfer, "Given away.");
+asks("consult", (elements) => ["/consult", goal(elements)], "Asked for help.");
 asks("park", parking, "Parked.");
 asks("close", ({ resolution }) => ["/close", { resolution: resolution.value }], "Closed.");
-$("transfer").addEventListener("change", askWhereTo);
+for (const form of [$("transfer"), $("consult")]) form.addEventListener("change", () => askWhereTo(form));
 $("answer").addEventListener("submit", (submitted) => {
   submitted.preventDefault();
   answer();
