@@ -31,7 +31,7 @@ class AskedQueue(ViewModel):
 
 class NextQueue(ViewModel):
     queue: str
-    reason: Literal["length", "full", "closed"]
+    reason: Literal["length", "full", "closed", "expected_wait"]
 
 
 class Rehearsal(ViewModel):

@@ -19,7 +19,7 @@ from services.router.core.floor import Floor
 from services.router.core.requirements import speaking
 from services.router.core.state import Contact, Rules
 from services.router.expected_wait import Asked, Estimate, Group, Pace, expected_wait
-from services.router.floors import agents_floor
+from services.router.floors import WAITING_MAX, agents_floor
 from services.router.pace import TYPES, Arrival, Said, Seen, arrival_of, asked_by, asked_now, came_to_wait, pace_of
 from services.router.reads import Reads
 
@@ -27,7 +27,6 @@ LOOKED_AT_SECONDS: Final = 3_600
 """How far back."""
 DECISIONS_MAX: Final = 5_000
 """The last so many decisions are looked at, however much is done in an hour."""
-WAITING_MAX: Final = 20_000
 BROUGHT: Final = ("opened", "reopened", "overflowed", "fallback")
 """Why a customer's contact came to wait where it did: not because an agent passed it on, nor among colleagues."""
 KEPT_SECONDS: Final = 5

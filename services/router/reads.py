@@ -61,7 +61,7 @@ FIELDS: Final = ", ".join(f"{f}::text" if f in ("doc", "ended") else f for f in 
 FLOOR_ENTITIES: Final = f"""
     SELECT kind, {FIELDS} FROM router_entities
     WHERE workspace = $1 AND pool IN ($2, '*') AND partition = $3
-    AND (kind IN ('pool', 'policy', 'queue', 'agent', 'target')
+    AND (kind IN ('pool', 'policy', 'pace', 'queue', 'agent', 'target')
     OR (kind = 'contact' AND state IN ('offered', 'assigned', 'wrap_up')))
 """  # noqa: S608 - the fields are ours
 PARKED_FOR_RESERVES: Final = f"""
@@ -174,6 +174,11 @@ class Reads:
             rows = await connection.fetch(FLOOR_ENTITIES, workspace, pool, partition)
             rows += await connection.fetch(PARKED_FOR_RESERVES, workspace, pool, partition)
         return [(row["kind"], Row(*list(row)[1:])) for row in rows]
+
+    async def partition_of(self, workspace: str, pool: str) -> int:
+        """Where a pool lives that has a queue."""
+        found = "SELECT partition FROM router_entities WHERE workspace = $1 AND pool = $2 AND kind = 'queue' LIMIT 1"
+        return int(await self._database.pool.fetchval(found, workspace, pool))
 
     async def rules(self, workspace: str, pool: str) -> list[tuple[str, Row]]:
         """A pool's queues and policy and the workspace's targets, as (kind, row)."""

@@ -9,9 +9,10 @@ from libs.common.events.contacts import ContactOpened
 from libs.common.postgres import Database
 from services.router.core.admission import Rehearsal, rehearse
 from services.router.core.floor import EVERYONE
+from services.router.core.load import foretold
 from services.router.core.state import Contact
 from services.router.expected_wait import Estimate
-from services.router.floors import rules_floor
+from services.router.floors import crowded_floor, rules_floor
 from services.router.outlook import Outlook
 from services.router.reads import Reads
 
@@ -48,8 +49,13 @@ class ProjectedView:
         ]
 
     async def rehearse(self, opened: ContactOpened) -> Rehearsed:
-        floor = await rules_floor(self._reads, opened.workspace, opened.pool)
-        return rehearsed(opened.pool, rehearse(floor, opened, self._clock.now()))
+        now, floor = self._clock.now(), await rules_floor(self._reads, opened.workspace, opened.pool)
+        said = rehearse(floor, opened, now)
+        if floor.measures:
+            crowded = await crowded_floor(self._reads, opened.workspace, opened.pool, now)
+            crowded.lengths.update(floor.lengths)  # Also of those who are too many to look at.
+            said = foretold(crowded, opened, said, now)
+        return rehearsed(opened.pool, said)
 
 
 def expected(estimate: Estimate) -> ExpectedWait:

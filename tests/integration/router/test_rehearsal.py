@@ -20,6 +20,7 @@ from services.ingest.api_parts import Ingest
 from services.router.routing_view import ProjectedView
 from tests.integration.router.conftest import PARTITIONS
 from tests.integration.router.site import Site
+from tests.integration.router.test_expected_wait import HANDLING_SECONDS, later, worked
 
 POST: dict[str, Any] = {
     "account": "brand", "channel": "x", "visibility": "public", "source_id": "1", "language": "it",
@@ -97,6 +98,20 @@ async def test_it_goes_on_from_a_full_or_closed_queue(site: Site, rehearse: Test
     assert said["overflows"] == [{"queue": "rest", "reason": "full"}]
     assert (said["queue"], said["refused"]) == ("rest", "queue_closed")
     assert said["opens_at"].startswith("2027-01-01T10:00:00")
+
+
+async def test_it_goes_on_where_it_would_wait_too_long(site: Site, rehearse: Test) -> None:
+    await site.put("/v1/queues/rest", {"match": {"channel": "none"}})
+    bound = {"queue": "rest", "wait_over_seconds": 3 * HANDLING_SECONDS + 50}
+    await site.put("/v1/queues/everyone", {"overflow": bound})
+    await worked(site)
+    plain = {"reach": {}, "customer": {"identities": [{"channel": "x", "address": "@mario"}]}}
+    assert (await rehearse(**plain)).json()["overflows"] == [], "behind two"
+    await site.receive("con_2")
+    later(site, 1)
+    said = (await rehearse(**plain)).json()
+    assert said["overflows"] == [{"queue": "rest", "reason": "expected_wait"}], "behind three"
+    assert said["queue"] == "rest"
 
 
 async def test_what_is_wrong_with_the_message_is_named(rehearse: Test) -> None:

@@ -10,8 +10,10 @@ import pytest
 from libs.common.events import SECOND
 from libs.common.events.commands import ReleaseContact, SetPriority
 from libs.common.events.values import Overflow, RelaxStep
+from services.router.core.admission import rehearse
 from services.router.core.expected_wait import expected_wait
 from services.router.core.explain import explain
+from services.router.core.load import foretold
 from services.router.core.queues import due_of
 from tests.simulation.router.builders import (
     START,
@@ -82,6 +84,27 @@ def test_overflow(rule: str, rules: dict[str, Any], agents: list[Any], finished:
     come(pool, LINE)
     assert overflowed(pool) == gone, rule
     assert all(pool.contact(one).rules.queue == ("rest" if one in gone else "care") for one in LINE), rule
+
+
+@pytest.mark.parametrize(("rule", "rules", "line"), [
+    ("who would wait too long",               over(300),                                            LINE),
+    ("where others turn it away as it comes", over(300, longer_than=4),                            LINE),
+    ("a step goes before it",                 over(200) | {"relax": (step(900, 200),)},             LINE),
+    ("a step that has passed does not",       over(300) | {"relax": (step(0, None),)},              LINE),
+    ("the first is behind what is held",      over(1),                                              LINE[:1]),
+    ("without a bound nobody asks",           {},                                                   LINE),
+])  # fmt: skip
+def test_it_is_foretold(rule: str, rules: dict[str, Any], line: list[str]) -> None:
+    """Each is asked about right before it comes, and goes where it was said."""
+    pool = pool_of(rules, ANN)
+    for contact_id in line:
+        contact = opened(contact_id, occurred_at=pool.now)
+        said = foretold(pool.floor, contact, rehearse(pool.floor, contact, pool.now), pool.now)
+        pool.receive(contact)
+        came = [(one.queue, one.reason) for one in pool.events("contact.overflowed") if one.contact_id == contact_id]
+        assert [(hop.queue.id, hop.reason) for hop in said.hops] == came, rule
+        assert said.rules == pool.contact(contact_id).rules, rule
+        pool.advance(1)
 
 
 LATE_LETTER: dict[str, Any] = {"occurred_at": START - 86_400 * SECOND}
