@@ -23,11 +23,21 @@ AHEAD: Final = """
     ($5::numeric * CASE WHEN $4 >= promise_at THEN target_us ELSE $7 END, id COLLATE "C")
 """
 """Scores compared exactly, as the core does: by cross-multiplication; of equal ones the lower id comes first."""
-LATE: Final = 'promise_at <= $2 ORDER BY round(($2 - promise_at)::numeric, 40) / target_us DESC, id COLLATE "C"'
-EARLY: Final = 'promise_at > $2 ORDER BY promise_at, id COLLATE "C"'
-"""The core's order in two parts: who is late comes before who is not. Forty digits tell any two shares of lateness
-apart, and equal ones stay equal."""
+BY_PROMISE: Final = 'promise_at, id COLLATE "C"'
+LATE: Final = "promise_at <= $2", 'round(($2 - promise_at)::numeric, 40) / target_us DESC, id COLLATE "C"'
+EARLY: Final = "promise_at > $2", BY_PROMISE
+"""The core's order in two parts, each as (who, by what): who is late comes before who is not. Forty digits tell any two
+shares of lateness apart, and equal ones stay equal."""
 WAITING: Final = "workspace = $1 AND kind = 'contact' AND state = 'waiting'"
+TARGETS: Final = f"""
+    WITH RECURSIVE targets AS (
+        SELECT min(target_us) AS target FROM router_entities WHERE {WAITING}
+        UNION ALL
+        SELECT (SELECT min(target_us) FROM router_entities WHERE {WAITING} AND target_us > target) FROM targets
+        WHERE target IS NOT NULL
+    )
+"""  # noqa: S608 - all of it is ours
+"""Of whom some wait: a look each, however many do."""
 USED_UNITS: Final = """
     SELECT held.id, sum(held.units) AS units FROM router_entities AS contact,
     unnest(coalesce(offered_to, ARRAY[agent]), coalesce(offered_units, ARRAY[contact.units])) AS held (id, units)
@@ -140,16 +150,18 @@ class Reads:
         return late + await self._in_order(EARLY, workspace, filters, now, limit - len(late))
 
     async def _in_order(
-        self, part: str, workspace: str, filters: Mapping[str, str], now: int, limit: int
+        self, part: tuple[str, str], workspace: str, filters: Mapping[str, str], now: int, limit: int
     ) -> list[Row]:
+        """Among equal targets the order is that of the promises: of each target the first are looked at, no others."""
+        who, order = part
         wanted = "".join(f" AND {column} = ${number}" for number, column in enumerate(filters, 4))
-        return await self._rows(
-            f"workspace = $1 AND kind = 'contact' AND state = 'waiting'{wanted} AND {part} LIMIT $3",
-            workspace,
-            now,
-            limit,
-            *filters.values(),
+        firsts = (
+            f"SELECT * FROM router_entities WHERE {WAITING} AND target_us = target AND {who}{wanted}"  # noqa: S608
+            f" ORDER BY {BY_PROMISE} LIMIT $3"
         )
+        found = f"{TARGETS} SELECT {FIELDS} FROM targets, LATERAL ({firsts}) AS first ORDER BY {order} LIMIT $3"  # noqa: S608
+        rows = await self._database.pool.fetch(found, workspace, now, limit, *filters.values())
+        return [Row(*row) for row in rows]
 
     async def waiting(self, workspace: str, filters: Mapping[str, str]) -> int:
         """How many contacts wait for which every filter's column has its value."""

@@ -22,6 +22,13 @@ class RouterEntity(SQLModel, table=True):
         Index("router_entities_pool", "workspace", "pool", "kind"),
         Index("router_contacts_opened", "workspace", "opened_at", "id", postgresql_where=text("kind = 'contact'")),
         Index("router_contacts_state", "workspace", "state", "queue", postgresql_where=text("kind = 'contact'")),
+        Index(
+            "router_contacts_urgent",
+            "workspace",
+            "target_us",
+            "promise_at",
+            postgresql_where=text("kind = 'contact' AND state = 'waiting'"),
+        ),
         Index("router_contacts_customer", "workspace", "customer_id"),
         Index("router_contacts_agent", "workspace", "agent"),
         Index(

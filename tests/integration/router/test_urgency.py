@@ -50,6 +50,7 @@ async def test_the_order_of_urgency_is_exactly_the_cores(database: Database) -> 
     for limit in (1, 200, 600):
         rows = await Reads(database).most_urgent("acme", {}, AT, limit)
         assert [row.id for row in rows] == [one.id for one in order[:limit]]
+    assert await Reads(database).most_urgent("other", {}, AT, 10) == []
 
 
 @pytest.mark.parametrize(("query", "pointer"), [
