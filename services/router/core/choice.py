@@ -1,9 +1,9 @@
 """Which agent, when several could take a contact that arrives, comes back or may now ask for less.
 
 In this order: the wanted proficiency is met; the lowest regret, in half points; the work held (for a call the least
-that is interruptible, for a chat the most chats, otherwise the least of all); who prefers its queue; the fewest
-requirements they can serve; the longest since their last assignment; the id. Whom the contact prefers goes first while
-it is early, and so does the customer's last agent while it is held for them.
+that is interruptible, for a chat the most chats and then the least that is interruptible, otherwise the least of all);
+who prefers its queue; the fewest requirements they can serve; the longest since their last assignment; the id. Whom the
+contact prefers goes first while it is early, and so does the customer's last agent while it is held for them.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def rank(
     own = floor.places.get(contact.id)
     wanted_by = cache(lambda profile, calls: most_wanted(floor, profile, own, now, calls=calls))
 
-    def order(one: Candidate) -> tuple[int, int, int, int, int, int, str]:
+    def order(one: Candidate) -> tuple[int, int, tuple[int, int], int, int, int, str]:
         peers, profile = one.peers, one.peers.profile
         return (
             0 if wanted is None or profile in wanted.profiles else 1,
@@ -178,14 +178,15 @@ def regret(peers: Peers, contact: Contact, highest: int) -> int:
     return highest
 
 
-def held(peers: Peers, contact: Contact) -> int:
+def held(peers: Peers, contact: Contact) -> tuple[int, int]:
+    """Chats that pause what calls could have paused use its budget up: calls then find nobody."""
     match contact.medium:
         case "voice":
-            return peers.interruptible
+            return peers.interruptible, 0
         case "live":
-            return -peers.chats
+            return -peers.chats, peers.interruptible
         case "async":
-            return peers.used
+            return peers.used, 0
 
 
 def passed_over(floor: Floor, need: Need, kind: Kind, asked: frozenset[str]) -> dict[str, int]:

@@ -285,13 +285,14 @@ class BruteForce:
         ready = call and self.has_room_for(person, "voice", "voice")
         return max(highest, -1) if ready and not one.calls else highest
 
-    def load(self, person: Person, one: Work) -> int:
+    def load(self, person: Person, one: Work) -> tuple[int, int]:
         held = self.held(person)
+        interruptible = sum(self.cost(person, other.fact) for other in held if other.fact.medium == "async")
         if one.calls:
-            return sum(self.cost(person, other.fact) for other in held if other.fact.medium == "async")
+            return interruptible, 0
         if one.fact.medium == "live":
-            return -sum(other.fact.medium == "live" for other in held)
-        return sum(self.cost(person, other.fact) for other in held)
+            return -sum(other.fact.medium == "live" for other in held), interruptible
+        return sum(self.cost(person, other.fact) for other in held), 0
 
     def versatility(self, person: Person) -> int:
         return sum(meets(person.skills, needs) for needs, _ in self.seen)

@@ -75,13 +75,16 @@ def test_being_free_for_a_call_has_a_price() -> None:
 
 
 @pytest.mark.parametrize(("rule", "channel", "ann_has", "bob_has", "expected"), [
-    ("a chat goes where most chats are",   "chat",  "chat",  "email", "ann"),
-    ("an email goes to the least load",    "email", "chat",  "email", "bob"),
+    ("a chat goes where most chats are",        "chat",  ["chat"],           ["email"],  "ann"),
+    ("of equals, where least may be paused",    "chat",  ["email", "email"], ["email"],  "bob"),
+    ("the chats count before what pauses",      "chat",  ["chat", "email"],  [],         "ann"),
+    ("an email goes to the least load",         "email", ["chat"],           ["email"],  "bob"),
 ])  # fmt: skip
-def test_work_held(rule: str, channel: str, ann_has: str, bob_has: str, expected: str) -> None:
+def test_work_held(rule: str, channel: str, ann_has: list[str], bob_has: list[str], expected: str) -> None:
     pool = PoolDriver(agent("ann", "billing"), agent("bob", "billing"))
-    busy_with(pool, "con_a", "ann", ann_has)
-    busy_with(pool, "con_b", "bob", bob_has)
+    for agent_id, has in (("ann", ann_has), ("bob", bob_has)):
+        for number, one in enumerate(has):
+            busy_with(pool, f"con_{agent_id}_{number}", agent_id, one)
     assert chosen(pool, channel=channel) == expected, rule
 
 
