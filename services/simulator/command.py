@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -26,12 +27,32 @@ def play_file(
     chosen = chosen_of(read.scenarios, textbook(read), words(scenarios))
     routing = [policy_of(name) for name in words(policies) or [DEFAULT]]
     numbers = seeds_of(seeds) if seeds is not None else list(read.seeds)
+    with progress_on(bar, len(chosen) * len(routing) * len(numbers)) as progress:
+        return simulate(chosen, routing, numbers, jobs=jobs, progress=progress)
+
+
+@contextmanager
+def progress_on(console: Console, total: int) -> Iterator[Callable[[float], None]]:
+    """A bar that vanishes; where the output is kept, a line whenever another tenth is done."""
+    if not console.is_terminal:
+        yield in_tenths(console, total)
+        return
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=bar, transient=True) as progress:
-        task = progress.add_task("", total=len(chosen) * len(routing) * len(numbers))
-        return simulate(
-            chosen, routing, numbers, jobs=jobs, progress=lambda done: progress.update(task, completed=done)
-        )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def in_tenths(console: Console, total: int) -> Callable[[float], None]:
+    said = 0
+
+    def progress(done: float) -> None:
+        nonlocal said
+        if int(10 * done / total) > said:
+            said = int(10 * done / total)
+            console.print(f"simulating: {int(done)} of {total}", markup=False, highlight=False)
+
+    return progress
 
 
 def words(options: Sequence[str]) -> list[str]:

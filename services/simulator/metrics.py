@@ -142,6 +142,12 @@ def estimates(runs: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
     return {name: estimate([run[name] for run in runs if name in run]) for name in names}
 
 
+def difference(runs: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    """Each metric less the other's, pair by pair: the runs of one seed met the same world."""
+    pairs = zip(runs, others, strict=True)
+    return estimates([{name: one[name] - other[name] for name in one if name in other} for one, other in pairs])
+
+
 def estimate(values: Sequence[float]) -> Estimate:
     if len(values) < 2:
         return Estimate(values[0], None)

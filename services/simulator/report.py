@@ -1,8 +1,8 @@
-"""Shows results as a table: a row per policy, shares in percent, the interval behind the mean."""
+"""Shows results as tables: a row per policy, shares in percent, the interval behind the mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -44,10 +44,13 @@ PER_CHANNEL: Final[tuple[Column, ...]] = (
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """For each scenario what holds for all channels, then a table by channel."""
+    """For each scenario what holds for all channels, how that differs between policies, and a table by channel."""
     for scenario, group in groupby(results.results, key=lambda result: result.scenario):
         of_scenario = list(group)
-        yield _overall(f"{scenario}{of_seeds(of_scenario[0])}", of_scenario)
+        yield _overall(f"{scenario}{of_seeds(of_scenario[0])}", [(one.policy, one.metrics) for one in of_scenario])
+        differ = [(one.policy, one.difference) for one in of_scenario if one.difference]
+        if differ:
+            yield _overall(f"{scenario}, less {of_scenario[0].policy} in the same worlds", differ, sign="+")
         yield _by_channel(scenario, of_scenario)
 
 
@@ -59,13 +62,13 @@ def of_seeds(result: Result) -> str:
         case many: return f": mean of {many} seeds, ± 95 %"
 
 
-def _overall(title: str, results: list[Result]) -> Table:
+def _overall(title: str, rows: Sequence[tuple[str, Mapping[str, Estimate]]], sign: str = "") -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("policy")
     for heading, _, _ in OVERALL:
         table.add_column(heading, justify="right")
-    for result in results:
-        table.add_row(result.policy, *(shown(result.metrics.get(name), form) for _, name, form in OVERALL))
+    for policy, metrics in rows:
+        table.add_row(policy, *(shown(metrics.get(name), form, sign) for _, name, form in OVERALL))
     return table
 
 
@@ -87,7 +90,10 @@ def channels(result: Result) -> list[str]:
     return [name.removeprefix(prefix) for name in result.metrics if name.startswith(prefix)]
 
 
-def shown(estimate: Estimate | None, form: Callable[[float], str]) -> str:
+def shown(estimate: Estimate | None, form: Callable[[float], str], sign: str = "") -> str:
+    """`sign` goes before what isn't negative."""
     if estimate is None:
         return ""
-    return form(estimate.mean) if estimate.ci95 is None else f"{form(estimate.mean)} ±{form(estimate.ci95)}"
+    mean = form(estimate.mean)
+    mean = mean if mean.startswith("-") else f"{sign}{mean}"
+    return mean if estimate.ci95 is None else f"{mean} ±{form(estimate.ci95)}"

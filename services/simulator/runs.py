@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.simulator.metrics import Estimate, estimates, measure
+from services.simulator.metrics import Estimate, difference, estimates, measure
 from services.simulator.play import Play
 from services.simulator.policies import Policy
 from services.simulator.scenarios import Scenario
@@ -25,11 +25,15 @@ class Run(NamedTuple):
     seed: int
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scenario: str
     policy: str
     seeds: tuple[int, ...]
     metrics: dict[str, Estimate]
+    difference: dict[str, Estimate] = {}
+    """To the first policy, of the same seeds: the worlds' own luck is not in it. The first one has none."""
+    runs: tuple[dict[str, float], ...] = ()
+    """The metrics of each seed, in the order of `seeds`."""
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +55,15 @@ def simulate(
     measured = dict(in_turn(runs, progress) if jobs == 1 else side_by_side(runs, jobs, progress))
     results, place = [], iter(range(len(runs)))
     for name in scenarios:
+        first: tuple[dict[str, float], ...] = ()
         for policy in policies:
-            of_seeds = [measured[next(place)] for _ in seeds]
-            results.append(
-                Result(scenario=name, policy=policy.name, seeds=tuple(seeds), metrics=estimates(of_seeds))
-            )
+            of_seeds = tuple(measured[next(place)] for _ in seeds)
+            result = Result(
+                scenario=name, policy=policy.name, seeds=tuple(seeds), metrics=estimates(of_seeds),
+                difference=difference(of_seeds, first) if first else {}, runs=of_seeds,
+            )  # fmt: skip
+            results.append(result)
+            first = first or of_seeds
     return Results(results=results)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from services.all.__main__ import app
-from services.simulator.command import seeds_of
+from services.simulator.command import progress_on, seeds_of
+from services.simulator.metrics import estimate
 from tests.unit.simulator.written import EXAMPLE
 
 CHANNELS = ("voice", "chat", "post", "email")
@@ -34,6 +38,32 @@ def test_json_has_every_metric_of_every_policy_with_its_interval() -> None:
         assert expected <= one["metrics"].keys()
         assert all(metric.keys() == {"mean", "ci95"} for metric in one["metrics"].values())
         assert all(0 <= one["metrics"][name]["mean"] <= 1.1 for name in expected if name.split(".")[0] in SHARES)
+
+
+def test_a_difference_is_of_the_same_seeds() -> None:
+    answered = typed(EXAMPLE, "--policy", "default,fifo", "--seeds", "1,2,3", "--json")
+    default, fifo = json.loads(answered.stdout)["results"]
+    assert "difference" not in default
+    for name in OVERALL:
+        pairs = [one[name] - other[name] for one, other in zip(fifo["runs"], default["runs"], strict=True)]
+        assert fifo["difference"][name] == pytest.approx(msgspec.to_builtins(estimate(pairs)))
+
+
+def test_the_table_of_differences_has_a_row_per_policy_but_the_first() -> None:
+    shown = typed(EXAMPLE, "--policy", "fifo,edf,strict", "--seeds", "1-2").stdout
+    block = shown.partition("less fifo in the same worlds")[2].partition("by channel")[0].splitlines()
+    rows = [line.split() for line in block if line.startswith("  ") and line.strip()]
+    assert [row[0] for row in rows] == ["policy", "edf", "strict"]
+    assert all(value[0] in "+-±" for row in rows[1:] for value in row[1:])
+    assert "less" not in typed(EXAMPLE, "--policy", "fifo", "--seeds", "1-2").stdout
+
+
+def test_where_the_output_is_kept_progress_is_said_in_tenths() -> None:
+    said = io.StringIO()
+    with progress_on(Console(file=said), 40) as progress:
+        for done in (0.5, 1, 4.2, 4.9, 30, 40):
+            progress(done)
+    assert said.getvalue().splitlines() == [f"simulating: {done} of 40" for done in (4, 30, 40)]
 
 
 def test_the_table_has_a_row_per_policy_and_channel() -> None:
