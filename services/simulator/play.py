@@ -1,7 +1,8 @@
 """Plays a world on virtual time: contacts come, wait, are worked on and leave, and a router says who works on what.
 
 The router is told what happens and answers with moves; this file keeps the books, the same for every router. Work
-starts when it is given and takes the contact's own time; paused work goes on where it stopped. Times are microseconds.
+starts when it is given and takes the contact's own time, chats of one agent longer where the scenario says so; paused
+work goes on where it stopped. Times are microseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple, Protocol
 
 from libs.common.events import SECOND
-from services.simulator.scenarios import FLUENT_LEVEL
+from services.simulator.scenarios import FLUENT_LEVEL, Channel
 from services.simulator.worlds import Arrival, Worker, World
 
 START: Final = 1_800_000_000 * SECOND
@@ -100,6 +101,8 @@ class Play:
         self.world, self.router = world, router
         self.fates = [Fate(arrived=moment(arrival.at)) for arrival in world.arrivals]
         self.busy = [0] * len(world.workers)
+        self.chats: list[list[int]] = [[] for _ in world.workers]
+        """Per agent: the chats they are in."""
         self.waiting = 0
         self.agenda = [(fate.arrived, ARRIVES, number, 0) for number, fate in enumerate(self.fates)]
         heapify(self.agenda)
@@ -125,6 +128,7 @@ class Play:
         if kind == ARRIVES:
             self._arrive(number, fate, now)
         elif kind == ENDS and version == fate.version:
+            self._leaves_chats(number, fate, now)
             self._take(self.router.finish(number, now), now)
         elif kind == LEAVES and fate.waits:
             self._leave(number, fate, now)
@@ -166,14 +170,55 @@ class Play:
         assert fate.waits, "work starts once, on who is there"
         arrival = self.world.arrivals[started.contact]
         length = handling(self.world, arrival, self.world.workers[started.agent])
+        length = round(length * self._joins_chats(started, now))
         fate.started, fate.agent = now, started.agent
         self.waiting -= 1
-        self.busy[started.agent] += length * self.world.scenario.channels[arrival.channel].units
+        self.busy[started.agent] += length * self._units(started.contact)
         self._ends(started.contact, fate, now + length)
 
     def _ends(self, number: int, fate: Fate, at: int) -> None:
         fate.ended = at
         heappush(self.agenda, (at, ENDS, number, fate.version))
+
+    # -- chats beside each other --------------------------------------------------------------------------------
+
+    def _joins_chats(self, started: Started, now: int) -> float:
+        """How many times as long it takes, beside the chats that its agent has; they take longer from now on, too."""
+        if self._channel(started.contact).medium != "live":
+            return 1.0
+        chats = self.chats[started.agent]
+        self._go_on(chats, self._slowness(len(chats) + 1) / self._slowness(len(chats)), now)
+        chats.append(started.contact)
+        return self._slowness(len(chats))
+
+    def _leaves_chats(self, number: int, fate: Fate, now: int) -> None:
+        assert fate.agent is not None, "only what was begun ends"
+        chats = self.chats[fate.agent]
+        if number in chats:
+            chats.remove(number)
+            self._go_on(chats, self._slowness(len(chats)) / self._slowness(len(chats) + 1), now)
+
+    def _slowness(self, chats: int) -> float:
+        return 1 + self.world.scenario.slow_beside * max(0, chats - 1)
+
+    def _go_on(self, chats: Iterable[int], times_as_long: float, now: int) -> None:
+        if times_as_long == 1:
+            return
+        for number in chats:
+            fate = self.fates[number]
+            assert fate.ended is not None, "a chat is never paused"
+            assert fate.agent is not None, "a chat that goes on has begun"
+            left = fate.ended - now
+            longer = round(left * times_as_long) - left
+            self.busy[fate.agent] += longer * self._units(number)
+            fate.version += 1
+            self._ends(number, fate, now + left + longer)
+
+    def _channel(self, number: int) -> Channel:
+        return self.world.scenario.channels[self.world.arrivals[number].channel]
+
+    def _units(self, number: int) -> int:
+        return self._channel(number).units
 
 
 def moment(seconds: float) -> int:

@@ -102,6 +102,8 @@ class Scenario(_Part, frozen=True, kw_only=True):
     storm: Storm | None = None
     slow_level2: float = 1.25
     """How much longer a contact takes in a language that its agent speaks poorly."""
+    slow_beside: float = 0.0
+    """How much longer a chat takes for each other chat of its agent, as long as they are at it together."""
     pbudget: float = 0.25
     """The share of its target for which a contact may be paused in all; the product's own share is half."""
     waiting_room: int | None = None
@@ -159,6 +161,7 @@ def faults(scenario: Scenario) -> list[str]:
     names, languages = scenario.names, len(scenario.langs)
     wrong = [] if 0 < scenario.horizon_s <= HORIZON_SECONDS_MAX else ["horizon_s is 1 second to 30 days"]
     wrong += [] if len(scenario.lang_p) == languages else ["lang_p has a share for each of langs"]
+    wrong += [] if scenario.slow_beside >= 0 else ["slow_beside is 0 or more"]
     wrong += [] if len(set(names)) == len(names) else ["two channels have one name"]
     wrong += [] if scenario.storm is None or scenario.storm.channel in names else ["storm.channel is no channel"]
     for channel in scenario.channels:

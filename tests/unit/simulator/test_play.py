@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from libs.common.events import SECOND
 from services.simulator.baselines import BASELINES
 from services.simulator.core_router import CoreRouter
 from services.simulator.play import Play, Router
@@ -35,6 +36,15 @@ every_router = pytest.mark.parametrize("router", ROUTERS.values(), ids=ROUTERS)
      {"waiting_room": 0, "workers": (worker("voice"), worker("email"))}, [0, 1], [100, 101]),
     ("a second language takes longer",   [comes(0, "email", 100)],
      {"workers": (worker(languages={0: 2}),)}, [0], [125]),
+    ("chats slow each other down",       [comes(0, "chat"), comes(50, "chat")],
+     {"slow_beside": 0.5}, [0, 50], [125, 175]),
+    ("a third one as much again",        [comes(0, "chat", 300), comes(0, "chat", 300), comes(0, "chat", 50)],
+     {"slow_beside": 0.5}, [0, 0, 0], [475, 475, 100]),
+    ("but no other work",                [comes(0, "chat"), comes(0, "email"), comes(0, "post")],
+     {"slow_beside": 0.5}, [0, 0, 0], [100, 100, 100]),
+    ("nor those of somebody else",       [comes(0, "chat"), comes(0, "chat", language=1)],
+     {"slow_beside": 0.5, "langs": ("a", "b"), "lang_p": (0.5, 0.5),
+      "workers": (worker(), worker(languages={1: 5}))}, [0, 0], [100, 100]),
 ])  # fmt: skip
 def test_the_books(
     rule: str, arrivals: list[Arrival], fields: dict[str, Any], begins: list[float], ends: list[float],
@@ -43,6 +53,12 @@ def test_the_books(
     of = world(*arrivals, **fields)
     played = play(of, router(of))
     assert (begun(played), ended(played)) == (begins, ends), rule
+
+
+@every_router
+def test_an_agent_is_busy_for_as_long_as_chats_take_beside_each_other(router: Callable[[World], Router]) -> None:
+    of = world(comes(0, "chat"), comes(50, "chat"), slow_beside=0.5)
+    assert play(of, router(of)).busy == [20 * (125 + 125) * SECOND]
 
 
 @every_router

@@ -36,6 +36,7 @@ def changed(**fields: Any) -> str:
     ("a number is a number",              {"horizon_s": "long"},           "$.scenarios[...].horizon_s"),
     ("a horizon is above 0",              {"horizon_s": 0},                "horizon_s is"),
     ("and at most 30 days",               {"horizon_s": 30 * 86_400 + 1},  "horizon_s is"),
+    ("beside others nothing is faster",   {"slow_beside": -0.1},           "slow_beside is"),
     ("each language has its share",       {"lang_p": [1.0]},               "lang_p has a share"),
     ("also an agent's",                   {"agents__0__native_p": [1.0]},  "native_p has a share"),
     ("channels differ",                   {"channels__1__name": "voice"},  "two channels"),
