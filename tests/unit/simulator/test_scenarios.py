@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.simulator.scenarios import UnreadableScenario, read_scenarios
+from services.simulator.worlds import draw
 from tests.unit.simulator.written import EXAMPLE
 
 
@@ -28,6 +29,16 @@ def changed(**fields: Any) -> str:
             part = part[parent]
         part[last] = value
     return json.dumps(whole)
+
+
+@pytest.mark.parametrize(("name", "worlds"), [("morning", ["morning"]), ("teams", ["teams", "languages"])])
+def test_an_example_holds_worlds_in_which_every_channel_is_used(name: str, worlds: list[str]) -> None:
+    scenarios = read_scenarios(EXAMPLE.with_stem(name)).scenarios
+    assert [*scenarios] == worlds
+    for scenario in scenarios.values():
+        drawn = draw(scenario, 1)
+        assert {one.channel for one in drawn.arrivals} == {*range(len(scenario.channels))}
+        assert {channel for one in drawn.workers for channel in one.channels} == {*range(len(scenario.channels))}
 
 
 @pytest.mark.parametrize(("rule", "fields", "why"), [
