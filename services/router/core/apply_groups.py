@@ -32,7 +32,7 @@ def wait_apart(partition: Partition, floor: Floor, first: Contact) -> None:
 
 
 def leave_group(partition: Partition, floor: Floor, desk: Desk, contact: Contact) -> None:
-    """The agent holds it no longer. If it carried its group's units, the next one does, paused or not as it was."""
+    """The agent holds it no longer. If it carried its group's units, the next one does, and isn't paused."""
     desk.drop(contact)
     group, contact.group = contact.group, None
     if group is None or not contact.units:
@@ -42,7 +42,6 @@ def leave_group(partition: Partition, floor: Floor, desk: Desk, contact: Contact
     if heir is not None:
         desk.drop(heir)
         heir.units = contact.units
-        heir.paused_for, heir.paused_at = contact.paused_for, contact.paused_at
         desk.take(heir)
         partition.touch(floor, heir)
 

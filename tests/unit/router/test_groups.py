@@ -228,7 +228,7 @@ ASLEEP = [make(ParkContact, contact_id="con_3")]
 @pytest.mark.parametrize(("rule", "capacity", "then", "contact_id", "state", "used"), [
     ("it fits beside its group",                    CALLED, [],   "con_2", "assigned", 30),
     ("a paused group keeps its room from it",       CALLED, CALL, "con_2", "waiting",  110),
-    ("and stays paused when its first leaves it",   CALLED, CALL, "con_1", "waiting",  110),
+    ("and goes on when its first leaves it",        CALLED, CALL, "con_1", "waiting",  130),
     ("the room of who sleeps is for her own", {"units": 40, "wake_up_reserve": 20}, ASLEEP, "con_2", "assigned", 30),
 ])  # fmt: skip
 def test_it_breaks_out_where_room_is_kept(
