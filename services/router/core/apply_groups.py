@@ -32,7 +32,7 @@ def wait_apart(partition: Partition, floor: Floor, first: Contact) -> None:
 
 
 def leave_group(partition: Partition, floor: Floor, desk: Desk, contact: Contact) -> None:
-    """The agent holds it no longer. If it carried its group's units, the next one does, and isn't paused."""
+    """The agent holds it no longer. If it carried its group's units, the next one does."""
     desk.drop(contact)
     group, contact.group = contact.group, None
     if group is None or not contact.units:

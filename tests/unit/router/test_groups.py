@@ -228,7 +228,7 @@ ASLEEP = [make(ParkContact, contact_id="con_3")]
 @pytest.mark.parametrize(("rule", "capacity", "then", "contact_id", "state", "used"), [
     ("it fits beside its group",                    CALLED, [],   "con_2", "assigned", 30),
     ("a paused group keeps its room from it",       CALLED, CALL, "con_2", "waiting",  110),
-    ("and goes on when its first leaves it",        CALLED, CALL, "con_1", "waiting",  130),
+    ("and stays paused when its first leaves it",   CALLED, CALL, "con_1", "waiting",  110),
     ("the room of who sleeps is for her own", {"units": 40, "wake_up_reserve": 20}, ASLEEP, "con_2", "assigned", 30),
 ])  # fmt: skip
 def test_it_breaks_out_where_room_is_kept(
@@ -240,6 +240,17 @@ def test_it_breaks_out_where_room_is_kept(
     pool.receive(accept(FIRST, "ann"), *then)
     assert pool.run(make(BreakOut, contact_id=contact_id, agent_id="ann")).state["state"] == state, rule
     assert pool.floor.desks["ann"].used == used, rule
+
+
+def test_a_paused_group_goes_on_as_one_after_its_first_was_closed() -> None:
+    pool = waiting(GROUPS, *of("outage", 1, 2), agents=(agent("ann", **CALLED),))
+    pool.receive(accept(FIRST, "ann"), *CALL)
+    assert [event.contact_id for event in pool.events("contact.paused")] == ["con_1"]
+    pool.receive(close("con_1"))
+    assert [event.contact_id for event in pool.events("contact.paused")] == ["con_1", "con_2"]
+    assert pool.floor.desks["ann"].used == 110
+    pool.receive(close("con_9"))
+    assert [event.contact_id for event in pool.events("contact.resumed")] == ["con_2"]
 
 
 def test_the_last_of_a_group_breaks_out_at_what_it_costs_already() -> None:
