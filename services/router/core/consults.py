@@ -12,14 +12,7 @@ from typing import Final
 from libs.common.events import Event
 from libs.common.events.commands import CloseContact, Consult, ContactCommand, ReleaseContact, SetPriority
 from libs.common.events.consults import ContactConsulted, consulted
-from libs.common.events.routing import (
-    ContactAbandoned,
-    ContactClosed,
-    ContactParked,
-    ContactReleased,
-    ContactTransferred,
-    ContactWrapUpStarted,
-)
+from libs.common.events.routing import ContactWrapUpStarted
 from libs.common.events.values import Requirement
 from services.router.core.admission import open_queue, rules_of, standing
 from services.router.core.floor import Floor
@@ -29,13 +22,11 @@ from services.router.core.outcomes import Events, contact_state, done, refused
 from services.router.core.partition import Partition
 from services.router.core.roster import on_roster
 from services.router.core.state import Contact, Queue, id_of_next
-from services.router.core.transitions import closed, lined_up, offer_withdrawn, queued
+from services.router.core.transitions import LEAVES_ITS_AGENT, closed, lined_up, offer_withdrawn, queued
 
 CONSULT_ENDED: Final = "consult_ended"
 """The resolution of a consult whose contact has ended or left its agent."""
-LEAVES_ITS_AGENT: Final = (
-    ContactReleased, ContactParked, ContactTransferred, ContactWrapUpStarted, ContactClosed, ContactAbandoned,
-)  # fmt: skip
+ENDS_ITS_CONSULTS: Final = (*LEAVES_ITS_AGENT, ContactWrapUpStarted)
 
 
 def on_consult(floor: Floor, contact: Contact, consult: Consult, now: int) -> Events:
@@ -119,12 +110,12 @@ def asks_of_consult(command: ContactCommand) -> bool:
 
 def ended_with(partition: Partition, decided: Events) -> Events:
     """What was decided; right after a contact's end, or its leaving its agent, its consults end."""
-    if not any(isinstance(event, LEAVES_ITS_AGENT) for event in decided):
+    if not any(isinstance(event, ENDS_ITS_CONSULTS) for event in decided):
         return decided
     events: list[Event] = []
     for event in decided:
         events.append(event)
-        if isinstance(event, LEAVES_ITS_AGENT):
+        if isinstance(event, ENDS_ITS_CONSULTS):
             floor = partition.floor(event.key)
             contact = floor.contacts.get(event.contact_id)
             events += ends_of(floor, contact, partition.now) if contact is not None else ()

@@ -13,12 +13,12 @@ from services.router.core import (
     consults,
     drain,
     facts,
+    groups,
     in_private,
     load,
     moves,
     offers,
     overflow,
-    pauses,
     presence,
     queue_changes,
     relaxation,
@@ -33,7 +33,7 @@ from services.router.core.weights import reweighed
 
 
 def decide(partition: Partition, event: Event) -> Events:
-    return consults.ended_with(partition, pauses.handed_on(partition, decided(partition, event)))
+    return consults.ended_with(partition, groups.handed_on(partition, decided(partition, event)))
 
 
 def decided(partition: Partition, event: Event) -> Events:

@@ -7,17 +7,24 @@ with its own clock and its own end. The group's units are carried by one of them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
+from typing import Final
 
+from libs.common.events import Event
 from libs.common.events.commands import BreakOut
 from libs.common.events.routing import ContactBrokeOut
 from services.router.core.choice import still_asked
 from services.router.core.desks import Desk, cost
 from services.router.core.floor import Floor
+from services.router.core.interruption import is_protected, may_pause
 from services.router.core.outcomes import Events, contact_state, done, refused
+from services.router.core.partition import Partition
+from services.router.core.pauses import paused
 from services.router.core.state import Contact
-from services.router.core.transitions import assigned, flag_ended, released
+from services.router.core.transitions import LEAVES_ITS_AGENT, assigned, flag_ended, released
+
+LEAVES_ITS_GROUP: Final = (*LEAVES_ITS_AGENT, ContactBrokeOut)
 
 
 def companions(floor: Floor, contact: Contact, desk: Desk, *, again: bool) -> tuple[str, ...]:
@@ -68,3 +75,31 @@ def units_alone(contact: Contact, desk: Desk) -> int:
         return contact.units
     kind = (contact.channel, contact.medium)
     return cost(desk.agent.capacity, kind) if desk.fits(kind, desk.margins(reserve=0)) else 0
+
+
+def handed_on(partition: Partition, decided: Events) -> Events:
+    """What was decided; right after a contact leaves that carries a paused group, the next to carry it is paused."""
+    leaving = {event.contact_id: event for event in reversed(decided) if isinstance(event, LEAVES_ITS_GROUP)}
+    if not leaving:
+        return decided
+    events: list[Event] = []
+    for event in decided:
+        events.append(event)
+        if isinstance(event, LEAVES_ITS_GROUP) and leaving[event.contact_id] is event:  # The first of these about it.
+            events += paused_instead(partition.floor(event.key), partition.now, event.contact_id, leaving)
+    return tuple(events)
+
+
+def paused_instead(floor: Floor, now: int, contact_id: str, leaving: Collection[str]) -> Events:
+    """Of those who stay with the agent, as long as what it was paused for is there, and may pause that one too."""
+    carrier = floor.contacts.get(contact_id)
+    if carrier is None or carrier.group is None or not carrier.units or carrier.paused_for is None:
+        return ()
+    desk, taken = floor.desks[carrier.agent_id or ""], floor.contacts.get(carrier.paused_for)
+    others = (one for one in desk.held.values() if one.group == carrier.group and one.id not in leaving)
+    heir = min(others, key=lambda one: one.id, default=None)
+    if heir is None or taken is None or taken.id not in desk.held or taken.id in leaving:
+        return ()
+    if heir.state != "assigned" or is_protected(heir) or not may_pause(desk.agent.capacity, heir.medium, taken.medium):
+        return ()
+    return (paused(floor, now, heir, desk, taken, carrier.units),)

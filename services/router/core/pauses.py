@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Final
 
-from libs.common.events import SECOND, Event
-from libs.common.events.routing import (
-    ContactAbandoned,
-    ContactBrokeOut,
-    ContactClosed,
-    ContactParked,
-    ContactPaused,
-    ContactReleased,
-    ContactResumed,
-    ContactTransferred,
-)
+from libs.common.events import SECOND
+from libs.common.events.routing import ContactPaused, ContactResumed
 from services.router.core.desks import Desk
 from services.router.core.floor import Floor
-from services.router.core.interruption import is_pausable, is_protected, may_pause, pause_left, pause_spent_at
+from services.router.core.interruption import is_pausable, pause_left, pause_spent_at
 from services.router.core.outcomes import Events
-from services.router.core.partition import Partition
 from services.router.core.state import Contact
 
 UNPAUSED: Final = "unpaused"
-LEAVES_ITS_GROUP: Final = (
-    ContactBrokeOut, ContactReleased, ContactParked, ContactTransferred, ContactClosed, ContactAbandoned,
-)  # fmt: skip
 
 
 def paused_for(floor: Floor, now: int, contact: Contact, desk: Desk, units: int) -> Events:
@@ -46,36 +32,6 @@ def paused(floor: Floor, now: int, contact: Contact, desk: Desk, taken: Contact,
         key=floor.key, at=now, contact_id=contact.id, agent_id=desk.agent.id, paused_for=taken.id,
         medium=contact.medium, units=units, pause_left_seconds=pause_left(contact, now) / SECOND,
     )  # fmt: skip
-
-
-def handed_on(partition: Partition, decided: Events) -> Events:
-    """What was decided; right after a contact leaves that carries a paused group, the next to carry it is paused."""
-    leaving = [event.contact_id for event in decided if isinstance(event, LEAVES_ITS_GROUP)]
-    if not leaving:
-        return decided
-    events: list[Event] = []
-    left: list[str] = []
-    for event in decided:
-        events.append(event)
-        if isinstance(event, LEAVES_ITS_GROUP) and event.contact_id not in left:
-            left.append(event.contact_id)
-            events += paused_instead(partition.floor(event.key), partition.now, event.contact_id, leaving)
-    return tuple(events)
-
-
-def paused_instead(floor: Floor, now: int, contact_id: str, leaving: Collection[str]) -> Events:
-    """Of those who stay with the agent, as long as what it was paused for is there, and may pause that one too."""
-    carrier = floor.contacts.get(contact_id)
-    if carrier is None or carrier.group is None or not carrier.units or carrier.paused_for is None:
-        return ()
-    desk, taken = floor.desks[carrier.agent_id or ""], floor.contacts.get(carrier.paused_for)
-    others = (one for one in desk.held.values() if one.group == carrier.group and one.id not in leaving)
-    heir = min(others, key=lambda one: one.id, default=None)
-    if heir is None or taken is None or taken.id not in desk.held or taken.id in leaving:
-        return ()
-    if heir.state != "assigned" or is_protected(heir) or not may_pause(desk.agent.capacity, heir.medium, taken.medium):
-        return ()
-    return (paused(floor, now, heir, desk, taken, carrier.units),)
 
 
 def in_order_of_pausing(desk: Desk, contact: Contact, now: int) -> list[Contact]:

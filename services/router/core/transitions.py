@@ -16,6 +16,7 @@ from libs.common.events.routing import (
     ContactQueued,
     ContactReleased,
     ContactResumed,
+    ContactTransferred,
     ContactUnroutable,
     ContactWrapUpEnded,
     ContactWrapUpStarted,
@@ -33,6 +34,7 @@ from services.router.core.state import Contact, Offer, Queue, Rules, first_choic
 
 ANSWERED_ELSEWHERE: Final = "answered_elsewhere"
 REFERRED: Final = "referred"
+LEAVES_ITS_AGENT: Final = (ContactReleased, ContactParked, ContactTransferred, ContactClosed, ContactAbandoned)
 """The resolution of a contact that goes on in another pool."""
 
 
